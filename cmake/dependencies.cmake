@@ -1,0 +1,30 @@
+# What Millrace stands on: Debian 12 packages, installed by `./dev setup`.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+find_library(MILLRACE_ALLOCATOR NAMES jemalloc REQUIRED)
+
+add_library(millrace_dependencies INTERFACE)
+target_include_directories(millrace_dependencies INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_compile_options(millrace_dependencies INTERFACE -Wall -Wextra -Wconversion -Wshadow
+  $<$<BOOL:${MILLRACE_WERROR}>:-Werror> -march=x86-64-v2)
+target_compile_definitions(millrace_dependencies INTERFACE $<$<BOOL:${MILLRACE_TEST_HOOKS}>:MILLRACE_TEST_HOOKS=1>
+  BOOST_ASIO_NO_DEPRECATED)
+if(MILLRACE_SANITIZER)
+  list(JOIN MILLRACE_SANITIZER "," sanitizers)
+  target_compile_options(millrace_dependencies INTERFACE -fsanitize=${sanitizers} -fno-omit-frame-pointer)
+  target_link_options(millrace_dependencies INTERFACE -fsanitize=${sanitizers})
+  set(MILLRACE_ALLOCATOR "")
+endif()
+target_link_libraries(millrace_dependencies INTERFACE Threads::Threads fmt::fmt yaml-cpp simdjson::simdjson
+  nlohmann_json::nlohmann_json OpenSSL::Crypto OpenSSL::SSL PkgConfig::rdkafka PkgConfig::re2 PkgConfig::xxhash
+  PkgConfig::zstd ${PROMETHEUS_CORE})
