@@ -1,0 +1,91 @@
+// What the planner knows of connectors, formats and operators: plain descriptions, filled at start by register_<name>()
+// of each folder (an explicit list in cli/wiring.cc, because linkers drop self-registering statics). The factories that
+// run them are in runtime/spi/factories.h; both faces are registered by the same function.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/diagnostic.h"
+#include "plan/expr/function_registry.h"
+#include "plan/job_graph.h"
+#include "plan/options.h"
+
+namespace millrace {
+
+/// A source or sink connector's description.
+struct ConnectorDescriptor {
+  std::string name;
+  std::string help;
+  std::vector<OptionDescriptor> options;  // without the ones every source or sink has
+  bool uses_format = true;
+  std::vector<std::string> metadata_columns;               // sources
+  std::vector<Delivery> deliveries{Delivery::kAtLeastOnce};  // sinks
+  bool accepts_updates = false;     // sinks: any updating stream (as lines with op)
+  bool needs_key_for_updates = false;  // sinks: updating streams need `key:`
+  bool single_subtask = false;      // parallelism 1 unless the options say otherwise
+  /// Checks beyond single options; sources also decide whether they are bounded. May be empty.
+  std::function<void(const OptionValues&, SourceConfig&, Diagnostics&)> check_source;
+  std::function<void(const OptionValues&, SinkConfig&, Diagnostics&)> check_sink;
+};
+
+struct FormatDescriptor {
+  std::string name;
+  std::string help;
+  std::vector<OptionDescriptor> options;
+  bool can_decode = true;
+  bool can_encode = true;
+};
+
+/// What bind() of an operator sees.
+struct BindInput {
+  std::string name;  // step or source id
+  SchemaPtr schema;
+  Changelog changelog = Changelog::kAppend;
+  std::vector<uint32_t> upsert_key;
+};
+struct BindContext {
+  std::string step;
+  std::vector<BindInput> inputs;
+  const Located* step_yaml = nullptr;   // the whole step entry
+  const OptionValues* options = nullptr;  // the operator's own fields, validated
+  std::vector<std::string> key_by;      // column names; empty without key_by
+  const FunctionRegistry* functions = nullptr;
+  const JobSettings* settings = nullptr;
+  Diagnostics* diagnostics = nullptr;
+};
+struct BoundOperator {
+  std::shared_ptr<const OperatorConfig> config;
+  std::vector<Port> outputs;                  // [0] = main; side outputs behind it
+  std::vector<Partitioning> partitioning;     // per input
+  std::vector<std::vector<uint32_t>> key_columns;  // per input, for kHash
+  bool stateful = false;
+  bool single_subtask = false;  // global operators
+  std::string detail;
+};
+
+/// An operator is chosen by the key of the step that names it (`filter`, `window`, `aggregate` …).
+struct OperatorDescriptor {
+  std::string key;                         // the distinguishing field
+  std::vector<OptionDescriptor> fields;    // all step fields that belong to it, `key` among them
+  uint32_t inputs_max = 1;
+  std::string help;
+  /// Reports mistakes to context.diagnostics and answers nullopt then.
+  std::function<std::optional<BoundOperator>(const BindContext&)> bind;
+};
+
+class PlanRegistry {
+ public:
+  FunctionRegistry functions;
+  std::map<std::string, ConnectorDescriptor, std::less<>> sources;
+  std::map<std::string, ConnectorDescriptor, std::less<>> sinks;
+  std::map<std::string, FormatDescriptor, std::less<>> formats;
+  std::map<std::string, OperatorDescriptor, std::less<>> operators;
+};
+
+}  // namespace millrace

@@ -1,0 +1,108 @@
+// Messages between the job manager and task managers: plain structs with one codec (CBOR, rpc/codec.h). The in-process
+// transport encodes and decodes them in tests and debug builds, so the two ways of running cannot drift apart.
+// Every message of a task carries the attempt (= generation) of its job; stale ones are dropped and counted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace millrace {
+
+/// One subtask: node chains are numbered by the physical plan, which every process derives alike.
+struct TaskId {
+  uint32_t chain = 0;
+  uint32_t subtask = 0;
+  friend bool operator==(const TaskId&, const TaskId&) = default;
+  friend auto operator<=>(const TaskId&, const TaskId&) = default;
+};
+
+/// Where a task's snapshot of a checkpoint lies.
+struct SnapshotHandle {
+  TaskId task;
+  std::string file;     // relative to the job's directory
+  uint64_t bytes = 0;
+  uint32_t crc = 0;     // of the file's footer
+};
+
+// Job manager to task manager.
+struct DeployJob {
+  std::string job_id;
+  int64_t attempt = 0;
+  std::string spec_yaml;  // the file after ${…} and --set, planned again by the receiver
+  std::string job_directory;
+  int64_t restore_checkpoint = 0;  // 0: fresh
+  std::vector<SnapshotHandle> restore;
+  uint32_t restore_max_parallelism = 0;
+  bool until_done = false;
+};
+struct TriggerCheckpoint {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+  bool final = false;  // the job stops behind this barrier
+};
+struct CheckpointCompleted {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+};
+struct CheckpointAborted {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+};
+struct CancelJob {
+  std::string job_id;
+  int64_t attempt = 0;
+};
+
+// Task manager to job manager.
+struct TaskRunning {
+  std::string job_id;
+  int64_t attempt = 0;
+  TaskId task;
+};
+struct SnapshotTaken {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+  SnapshotHandle handle;
+  bool finished = false;  // the task reached the end of its input and this is its last state
+};
+struct SnapshotFailed {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+  TaskId task;
+  std::string error_code;
+  std::string message;
+};
+/// The task has handled all its input; it stays until the job ends so that it takes part in checkpoints.
+struct TaskFinished {
+  std::string job_id;
+  int64_t attempt = 0;
+  TaskId task;
+};
+struct TaskFailed {
+  std::string job_id;
+  int64_t attempt = 0;
+  TaskId task;
+  std::string step;
+  std::string error_code;
+  std::string message;
+  std::string help;
+};
+/// All tasks of the job on this task manager have ended after CancelJob.
+struct JobCancelled {
+  std::string job_id;
+  int64_t attempt = 0;
+};
+
+using ToTaskManager =
+    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, CancelJob>;
+using ToJobManager =
+    std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, JobCancelled>;
+
+}  // namespace millrace

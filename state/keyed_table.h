@@ -1,0 +1,67 @@
+// The in-memory table behind all keyed state: open addressing over 64-bit hashes, rows of fixed width in pages that never
+// move, variable-length parts as blobs. Keys are encoded by data/key_format.h; one worker thread owns the table.
+//
+// Copy on write: freeze() opens a view at a barrier; before the first write to a page afterwards the owner saves the old
+// page into the view, so the live row pointers stay valid and another thread reads the frozen rows meanwhile.
+// Row pointers handed out are for writing (their pages are saved first) and are valid until the row is erased.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "data/key_format.h"
+#include "state/blob_pool.h"
+
+namespace millrace {
+
+class KeyedTable;
+
+/// Frozen content; read once by any one thread. Keeps blobs of the pool alive until destroyed.
+class TableView {
+ public:
+  virtual ~TableView() = default;
+  /// Visits every row of the moment of the freeze. `value` is the row's fixed part; blobs it names are readable.
+  virtual void visit(const std::function<void(uint64_t hash, std::string_view key, const char* value)>& visitor) = 0;
+};
+
+class KeyedTable {
+ public:
+  /// `value_bytes` is rounded up to 16; rows are 16-byte aligned. The pool outlives the table.
+  KeyedTable(uint32_t value_bytes, BlobPool& blobs);
+  ~KeyedTable();
+  KeyedTable(const KeyedTable&) = delete;
+  KeyedTable& operator=(const KeyedTable&) = delete;
+
+  /// For each index i in `which` (indexes into keys; all when empty): values[i] = the row of keys.keys[i], made with a
+  /// zero-filled value and inserted[i] = 1 when it was absent. Probes with prefetch; the same key may repeat.
+  void find_or_insert(const EncodedKeys& keys, std::span<const uint32_t> which, char** values, uint8_t* inserted);
+  /// One key. nullptr when absent.
+  char* find(uint64_t hash, std::string_view key);
+  char* insert(uint64_t hash, std::string_view key, bool* inserted);
+  /// False when absent. Blobs in the value are the caller's to release first.
+  bool erase(uint64_t hash, std::string_view key);
+
+  [[nodiscard]] static std::string_view key_of(const char* value);
+  [[nodiscard]] static uint64_t hash_of(const char* value);
+
+  /// Walks rows in a stable order: fills up to `rows.size()` row pointers from `cursor` on (0 at the start), returns how
+  /// many; 0 = the end. Nothing may be inserted or erased during a walk.
+  size_t next_rows(uint64_t& cursor, std::span<char*> rows);
+
+  [[nodiscard]] size_t size() const;
+  [[nodiscard]] size_t bytes() const;
+  void clear();
+
+  std::unique_ptr<TableView> freeze();
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace
