@@ -39,7 +39,20 @@ class FunctionRegistry;
 /// DECIMAL as int128 unscaled; text and bytes as string.
 using Literal = std::variant<std::monostate, bool, int64_t, double, __int128, std::string>;
 
-enum class ExprKind : uint8_t { kColumn, kLiteral, kCall, kCast, kCase, kAnd, kOr, kNot, kIsNull, kField, kSpecial };
+enum class ExprKind : uint8_t {
+  kColumn,
+  kLiteral,
+  kCall,
+  kCast,
+  kCase,
+  kAnd,
+  kOr,
+  kNot,
+  kIsNull,
+  kField,
+  kSpecial,
+  kCoalesce
+};
 
 struct TypedExpr;
 using TypedExprPtr = std::shared_ptr<const TypedExpr>;
@@ -66,17 +79,26 @@ struct Scope {
     std::string name;
     TypePtr type;
   };
+  /// A typed constant written as $name (job parameters).
+  struct Parameter {
+    std::string name;
+    TypePtr type;
+    Literal value;
+  };
   std::vector<Entry> columns;
-  bool allow_watermark = false;  // CURRENT_WATERMARK() may be used
-  bool allow_timer_time = false; // TIMER_TIME() may be used
+  std::vector<Parameter> parameters;
+  bool allow_watermark = false;   // CURRENT_WATERMARK() may be used
+  bool allow_timer_time = false;  // TIMER_TIME() may be used
 
   static Scope of(const Schema& schema);
 };
 
 ExprResult<TypedExprPtr> check_expression(const AstPtr& ast, const Scope& scope, const FunctionRegistry& functions);
 /// parse + check; adds a cast to BOOLEAN's error when `boolean` is demanded (filter, having, WHERE).
-ExprResult<TypedExprPtr> compile_expression(std::string_view text, const Scope& scope, const FunctionRegistry& functions);
-ExprResult<TypedExprPtr> compile_predicate(std::string_view text, const Scope& scope, const FunctionRegistry& functions);
+ExprResult<TypedExprPtr> compile_expression(std::string_view text, const Scope& scope,
+                                            const FunctionRegistry& functions);
+ExprResult<TypedExprPtr> compile_predicate(std::string_view text, const Scope& scope,
+                                           const FunctionRegistry& functions);
 /// Wraps in a kCast to `target` when the implicit conversion exists; an error otherwise.
 ExprResult<TypedExprPtr> coerce_expression(TypedExprPtr expr, const TypePtr& target);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,8 +16,8 @@
 
 namespace millrace {
 
-struct ScalarKernel;       // runtime/spi/function.h
-struct AggregateFactory;   // runtime/spi/aggregate.h
+struct ScalarKernel;      // runtime/spi/function.h
+struct AggregateFactory;  // runtime/spi/aggregate.h
 
 /// What a function answers to argument types: the result type and the types its arguments are cast to first.
 struct ResolvedCall {
@@ -56,6 +57,8 @@ class FunctionRegistry {
  private:
   std::vector<std::unique_ptr<ScalarFunction>> scalars_;
   std::vector<std::unique_ptr<AggregateSignature>> aggregates_;
+  std::map<std::string, const ScalarFunction*, std::less<>> scalar_index_;
+  std::map<std::string, const AggregateSignature*, std::less<>> aggregate_index_;
 };
 
 }  // namespace millrace
