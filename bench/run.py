@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Runs one bench and prints JSON lines: `./dev bench NAME [--events N]`.
+
+memory          JSON in memory through the real pipeline: filter, then tumbling count and sum (parallelism 1)
+kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
+kafka-tumbling  the same with a 10 s tumbling count and sum per key
+start           process start to the first row of a bounded file of 1,000 rows, with the number of fsyncs
+latency         Kafka to Kafka at 5,000 events a second, next to a consumer of the source topic
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("MILLRACE_BUILD", os.path.join(ROOT, "build", "release"))
+MILLRACE = os.path.join(BUILD, "millrace")
+TOOLS = os.path.join(BUILD, "bench")
+
+SOURCE = """version: 1
+name: bench
+settings: {{parallelism: 1, checkpoint: {{interval: 10s, dir: {directory}}}}}
+sources:
+  bids:
+    type: kafka
+    brokers: {brokers}
+    topics: [{topic}]
+    group_id: bench
+    start_from: earliest
+    bounded: latest
+    format: json
+    schema:
+      auction: BIGINT
+      bidder: BIGINT
+      price: BIGINT
+      channel: STRING
+      ts: TIMESTAMP(3) FROM epoch_millis
+"""
+JOBS = {
+    "kafka-filter": SOURCE + "steps: [{{id: few, filter: price < 100000}}]\nsinks: {{out: {{type: blackhole}}}}\n",
+    "kafka-tumbling": SOURCE + """    event_time: {{column: ts, out_of_orderness: 2s, idle_timeout: 30s}}
+steps:
+  - id: per_auction
+    key_by: [auction]
+    window: {{type: tumbling, size: 10s}}
+    aggregate: {{bids: COUNT(*), spent: SUM(price)}}
+sinks: {{out: {{type: blackhole}}}}
+""",
+}
+
+
+def run_measured(command, **options):
+    """Runs a command; wall and CPU seconds and peak memory of it alone."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, **options)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - start
+    return process.returncode, {"wall_s": round(wall, 3), "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+                                "peak_rss_mb": round(usage.ru_maxrss / 1024, 1)}
+
+
+def with_broker():
+    """The address of a running broker: $KAFKA_BROKERS, or one started for this bench."""
+    if os.environ.get("KAFKA_BROKERS"):
+        return os.environ["KAFKA_BROKERS"], None
+    sys.path.insert(0, os.path.join(ROOT, "tests", "kafka"))
+    import broker  # pylint: disable=import-outside-toplevel
+    running = broker.Broker()
+    running.start()
+    return running.address, running
+
+
+def bench_kafka(name, events):
+    brokers, running = with_broker()
+    directory = tempfile.mkdtemp(prefix="millrace-bench-")
+    try:
+        topic = f"bids-{os.getpid()}"
+        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events)], check=True)
+        subprocess.run([os.path.join(TOOLS, "bench_consume"), brokers, topic, "4"], check=True)
+        path = os.path.join(directory, "job.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(JOBS[name].format(directory=directory, brokers=brokers, topic=topic))
+        code, figures = run_measured([MILLRACE, "run", path, "--listen", "127.0.0.1:0"],
+                                     stderr=open(os.path.join(directory, "log"), "w", encoding="utf-8"))
+        if code != 0:
+            sys.stderr.write(open(os.path.join(directory, "log"), encoding="utf-8").read())
+            return code
+        print(json.dumps({"bench": name, "events": events, **figures,
+                          "events_per_cpu_s": round(events / figures["cpu_s"])}))
+        return 0
+    finally:
+        if running:
+            running.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def bench_memory(events):
+    for which in ("filter", "tumbling"):
+        code = subprocess.run([os.path.join(TOOLS, "bench_memory"), which, str(events)],
+                              stderr=subprocess.DEVNULL, check=False).returncode
+        if code != 0:
+            return code
+    return 0
+
+
+def bench_start():
+    """Median of 11 runs; the clock starts before the process does and stops at the first byte on stdout."""
+    directory = tempfile.mkdtemp(prefix="millrace-bench-")
+    try:
+        with open(os.path.join(directory, "in.jsonl"), "w", encoding="utf-8") as file:
+            for i in range(1000):
+                file.write(json.dumps({"n": i, "text": f"row {i}"}) + "\n")
+        path = os.path.join(directory, "job.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"version: 1\nname: start\nsettings: {{checkpoint: {{dir: {directory}/state}}}}\n"
+                       f"sources: {{rows: {{type: file, path: {directory}/in.jsonl, format: json, "
+                       "schema: {n: BIGINT, text: STRING}}}\nsteps: [{filter: n >= 0}]\nsinks: {out: {type: print}}\n")
+        first_ms, whole_ms = [], []
+        for _ in range(11):
+            start = time.monotonic()
+            process = subprocess.Popen([MILLRACE, "run", path, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE)
+            process.stdout.read(1)
+            first_ms.append((time.monotonic() - start) * 1000)
+            rows = process.stdout.read().count(b"\n")
+            log = process.stderr.read().decode()
+            process.wait()
+            whole_ms.append((time.monotonic() - start) * 1000)
+            if process.returncode != 0 or rows != 1000:
+                sys.stderr.write(log)
+                return 1
+        first_ms.sort()
+        whole_ms.sort()
+        print(json.dumps({"bench": "start", "rows": 1000, "first_row_ms": round(first_ms[5], 1),
+                          "finished_ms": round(whole_ms[5], 1), "fsyncs": fsync_calls(path)}))
+        return 0
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def fsync_calls(path):
+    """Counted by strace when it is installed; null otherwise."""
+    if not shutil.which("strace"):
+        return None
+    result = subprocess.run(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", MILLRACE, "run", path, "--listen",
+                             "127.0.0.1:0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    calls = [line.split() for line in result.stderr.splitlines() if line.rstrip().endswith(("fsync", "fdatasync"))]
+    return sum(int(fields[3]) for fields in calls)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("--events", type=int, default=4_000_000)
+    arguments = parser.parse_args()
+    if arguments.name in JOBS:
+        return bench_kafka(arguments.name, arguments.events)
+    if arguments.name == "memory":
+        return bench_memory(arguments.events)
+    if arguments.name == "start":
+        return bench_start()
+    if arguments.name == "latency":
+        import latency  # pylint: disable=import-outside-toplevel
+        return latency.bench(with_broker, MILLRACE, TOOLS)
+    parser.error(f"unknown bench {arguments.name}")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
