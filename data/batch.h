@@ -23,16 +23,14 @@ inline constexpr uint32_t kBatchRowsMax = 4096;
 using SelectionPtr = std::shared_ptr<const std::vector<uint32_t>>;
 
 struct Batch {
-  uint32_t rows = 0;  // physical rows in every column
-  std::vector<ColumnPtr> columns;
+  uint32_t rows = 0;                                        // physical rows in every column
+  std::vector<ColumnPtr> columns;                           // null = a column that no later step uses (never decoded)
   std::shared_ptr<const std::vector<int64_t>> event_times;  // one per physical row; never null when rows > 0
   std::shared_ptr<const std::vector<uint8_t>> kinds;        // RowKind per physical row; null = all kInsert
   SelectionPtr selection;                                   // physical row numbers, ascending; null = all rows
   std::vector<std::shared_ptr<const Arena>> arenas;         // keep the bytes of strings alive
 
-  [[nodiscard]] uint32_t selected() const {
-    return selection ? static_cast<uint32_t>(selection->size()) : rows;
-  }
+  [[nodiscard]] uint32_t selected() const { return selection ? static_cast<uint32_t>(selection->size()) : rows; }
   [[nodiscard]] bool empty() const { return selected() == 0; }
   [[nodiscard]] uint32_t row_at(uint32_t i) const { return selection ? (*selection)[i] : i; }
   [[nodiscard]] RowKind kind(uint32_t row) const {

@@ -91,9 +91,13 @@ class Column {
   void resize(uint32_t rows);
 
   template <class T>
-  [[nodiscard]] T* values() { return reinterpret_cast<T*>(values_.data()); }
+  [[nodiscard]] T* values() {
+    return reinterpret_cast<T*>(values_.data());
+  }
   template <class T>
-  [[nodiscard]] const T* values() const { return reinterpret_cast<const T*>(values_.data()); }
+  [[nodiscard]] const T* values() const {
+    return reinterpret_cast<const T*>(values_.data());
+  }
 
   /// nullptr when no row is NULL; else one byte per row, 1 = NULL.
   [[nodiscard]] const uint8_t* nulls() const { return has_nulls_ ? nulls_data() : nullptr; }
@@ -101,7 +105,8 @@ class Column {
   [[nodiscard]] bool has_nulls() const { return has_nulls_; }
   /// The mask for writing; created all zero on first use.
   uint8_t* mutable_nulls();
-  /// Marks NULL and zeroes the value slot. A list becomes empty there only if offsets say so; struct children are the caller's.
+  /// Marks NULL and zeroes the value slot. A list becomes empty there only if offsets say so; struct children are the
+  /// caller's.
   void set_null(uint32_t row);
 
   // Lists (ARRAY and MAP): offsets has size()+1 entries; child 0 holds the elements (MAP: a struct of key and value).

@@ -1,8 +1,8 @@
 // Key format 1: the bytes by which rows are partitioned and state is addressed. Stored in every snapshot, so it never
 // changes without a new number; fixed vectors are in tests/unit/data/key_format_test.cc.
-//   integers, dates, times, timestamps, booleans: 0x01 + 8 bytes little endian · DECIMAL: 0x01 + 16 bytes unscaled at the
-//   declared scale · STRING, BYTES: 0x01 + u32 length + bytes · FLOAT, DOUBLE: 0x01 + 8 bytes as double, one zero, one
-//   NaN · NULL: 0x00 (NULL is a key) · ARRAY, MAP, ROW: 0x01 + u32 count + the elements, each in this form.
+//   integers, dates, times, timestamps, booleans: 0x01 + 8 bytes little endian · DECIMAL: 0x01 + 16 bytes unscaled at
+//   the declared scale · STRING, BYTES: 0x01 + u32 length + bytes · FLOAT, DOUBLE: 0x01 + 8 bytes as double, one zero,
+//   one NaN · NULL: 0x00 (NULL is a key) · ARRAY, MAP, ROW: 0x01 + u32 count + the elements, each in this form.
 // hash = XXH3-64 (seed 0) of the whole key; key group = (hash >> 32) * max_parallelism >> 32.
 #pragma once
 

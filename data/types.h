@@ -22,19 +22,19 @@ enum class TypeKind : uint8_t {
   kBigInt,
   kFloat,
   kDouble,
-  kDecimal,        // precision, scale
-  kChar,           // length (only literals and functions of fixed length have it)
-  kVarchar,        // length; STRING is kVarchar with kStringLengthMax
-  kBytes,          // BYTES
-  kDate,           // days since 1970-01-01
-  kTime,           // milliseconds of the day; precision is for display
-  kTimestamp,      // milliseconds since the epoch, no zone; precision is for display
-  kTimestampLtz,   // milliseconds since the epoch, UTC
-  kIntervalMillis, // day-time interval in milliseconds
-  kIntervalMonths, // year-month interval in months
-  kArray,          // children[0] = element
-  kMap,            // children[0] = key, children[1] = value
-  kRow,            // children = fields, names in field_names
+  kDecimal,         // precision, scale
+  kChar,            // length (only literals and functions of fixed length have it)
+  kVarchar,         // length; STRING is kVarchar with kStringLengthMax
+  kBytes,           // BYTES
+  kDate,            // days since 1970-01-01
+  kTime,            // milliseconds of the day; precision is for display
+  kTimestamp,       // milliseconds since the epoch, no zone; precision is for display
+  kTimestampLtz,    // milliseconds since the epoch, UTC
+  kIntervalMillis,  // day-time interval in milliseconds
+  kIntervalMonths,  // year-month interval in months
+  kArray,           // children[0] = element
+  kMap,             // children[0] = key, children[1] = value
+  kRow,             // children = fields, names in field_names
   kVariant,
 };
 
@@ -61,7 +61,8 @@ class DataType {
   [[nodiscard]] bool is_numeric() const { return kind >= TypeKind::kTinyInt && kind <= TypeKind::kDecimal; }
   [[nodiscard]] bool is_text() const { return kind == TypeKind::kChar || kind == TypeKind::kVarchar; }
   [[nodiscard]] bool is_temporal() const { return kind >= TypeKind::kDate && kind <= TypeKind::kTimestampLtz; }
-  /// Flink's text form without a trailing NOT NULL of the type itself: "DECIMAL(10, 2)", "ARRAY<INT NOT NULL>", "STRING".
+  /// Flink's text form without a trailing NOT NULL of the type itself: "DECIMAL(10, 2)", "ARRAY<INT NOT NULL>",
+  /// "STRING".
   [[nodiscard]] std::string to_string() const;
 };
 
