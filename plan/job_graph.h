@@ -1,6 +1,6 @@
 // The logical job: nodes (sources, operators, sinks) and edges between their ports, everything typed and bound. Made by
-// plan/planner.h from a JobSpec; immutable afterwards and shared by all tasks of a process. Every process plans the same
-// resolved file to the same graph, so deployment carries the file and never code.
+// plan/planner.h from a JobSpec; immutable afterwards and shared by all tasks of a process. Every process plans the
+// same resolved file to the same graph, so deployment carries the file and never code.
 #pragma once
 
 #include <cstdint>
@@ -73,6 +73,8 @@ struct SourceConfig {
   std::vector<SourceColumn> columns;  // the node's main schema, in order (unused columns included)
   EventTimeConfig event_time;
   bool bounded = false;
+  uint32_t subtasks_max = 0;  // set by check_source when only so many subtasks make sense; 0: any
+  int64_t discover_every_ms = 300'000;
   double rate_limit = 0;  // rows per second over all subtasks; 0: none
 };
 
@@ -85,6 +87,7 @@ struct SinkConfig {
   std::vector<uint32_t> key;  // columns
   Delivery delivery = Delivery::kAtLeastOnce;
   OnError on_error = OnError::kFail;
+  uint32_t subtasks_max = 0;  // set by check_sink when only so many subtasks are possible (one file: 1); 0: any
 };
 
 /// What an operator's bind() prepared for its factory; each operator derives its own.
@@ -108,7 +111,9 @@ struct Node {
   uint32_t parallelism = 1;
   bool stateful = false;
   OnError on_error = OnError::kFail;
-  std::string detail;  // one line for `plan`
+  std::string detail;    // one line for `plan`
+  std::string was;       // the id under which older checkpoints hold this step's state
+  int64_t delay_ms = 0;  // event time that a row waits here (a window's size)
   Position position;
   std::shared_ptr<const SourceConfig> source;
   std::shared_ptr<const SinkConfig> sink;
@@ -118,7 +123,7 @@ struct Node {
 struct CheckpointSettings {
   int64_t interval_ms = 10'000;
   bool exactly_once = true;
-  std::string directory;  // holds one directory per job
+  std::string directory;  // holds one directory per job; empty: the default of whoever runs the job
   int64_t timeout_ms = 600'000;
   int64_t min_pause_ms = 0;
   int64_t tolerable_failures = 3;
@@ -142,6 +147,7 @@ struct RestartSettings {
 struct JobSettings {
   uint32_t parallelism = 1;
   uint32_t max_parallelism = 128;
+  uint32_t batch_rows = 4096;
   int64_t buffer_timeout_ms = 5;
   CheckpointSettings checkpoint;
   RestartSettings restart;

@@ -29,8 +29,12 @@ struct Located {
   std::string text;
   bool quoted = false;
   bool interpolated = false;  // ${…} was replaced: columns inside the text do not map to the file
-  std::vector<Located> items;   // kList
-  std::vector<Entry> entries;   // kMap, in file order
+  /// How byte offsets in `text` map to the file, for carets inside expressions.
+  enum class Mapping : uint8_t { kNone, kLine, kSingleQuoted, kBlock };
+  Mapping mapping = Mapping::kNone;
+  Position content;            // of the first byte of `text` (kBlock: of its first line; the lines share the column)
+  std::vector<Located> items;  // kList
+  std::vector<Entry> entries;  // kMap, in file order
 
   [[nodiscard]] const Located* find(std::string_view key) const;
   [[nodiscard]] bool is_scalar() const { return kind == Kind::kScalar; }
@@ -42,8 +46,11 @@ struct Located::Entry {
 };
 
 enum class OptionKind : uint8_t {
-  kText, kInteger, kNumber, kBoolean,
-  kDuration,    // 500ms, 5s, 1m, 2h, 1d; value in ms
+  kText,
+  kInteger,
+  kNumber,
+  kBoolean,
+  kDuration,    // 500ms, 5s, 1h30m, 2h, 1d, -10m; value in ms; a word of `choices` (off, never) is -1
   kBytes,       // 64KB, 512MB, 2GB; value in bytes
   kChoice,      // one of `choices`
   kTextList,    // a list of texts (one text is accepted as a list of one)
@@ -67,17 +74,17 @@ struct OptionDescriptor {
 
 struct OptionValue {
   std::variant<std::monostate, std::string, int64_t, double, bool, std::vector<std::string>> value;
-  Located located;     // as written; kNull for defaults
-  bool set = false;    // written in the file
+  Located located;   // as written; kNull for defaults
+  bool set = false;  // written in the file
 };
 
 /// Options after validation: every described option is present (set, default, or monostate).
 class OptionValues {
  public:
   void set(std::string name, OptionValue value) { values_[std::move(name)] = std::move(value); }
-  [[nodiscard]] bool has(std::string_view name) const;  // set or defaulted
-  [[nodiscard]] const OptionValue& get(std::string_view name) const;  // aborts for an undescribed name
-  [[nodiscard]] std::string text(std::string_view name) const;        // "" when absent
+  [[nodiscard]] bool has(std::string_view name) const;                                // set or defaulted
+  [[nodiscard]] const OptionValue& get(std::string_view name) const;                  // aborts for an undescribed name
+  [[nodiscard]] std::string text(std::string_view name) const;                        // "" when absent
   [[nodiscard]] int64_t integer(std::string_view name, int64_t otherwise = 0) const;  // also durations (ms), bytes
   [[nodiscard]] double number(std::string_view name, double otherwise = 0) const;
   [[nodiscard]] bool boolean(std::string_view name, bool otherwise = false) const;

@@ -16,10 +16,11 @@
 namespace millrace {
 
 struct SpecOverrides {
-  std::map<std::string, std::string> params;                      // --param k=v
-  std::vector<std::pair<std::string, std::string>> settings;      // --set settings.parallelism=3 (any path)
+  std::map<std::string, std::string> params;                                  // --param k=v
+  std::vector<std::pair<std::string, std::string>> settings;                  // --set settings.parallelism=3 (any path)
   std::function<std::optional<std::string>(const std::string&)> environment;  // getenv in production
-  bool print_sinks = false;                                       // --sinks print
+  bool print_sinks = false;                                                   // --sinks print
+  bool keep_all_columns = false;  // no column pruning: tests and taps look at rows between steps
 };
 
 /// A test of the `tests:` block, as written.

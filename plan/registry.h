@@ -24,14 +24,16 @@ struct ConnectorDescriptor {
   std::string help;
   std::vector<OptionDescriptor> options;  // without the ones every source or sink has
   bool uses_format = true;
-  std::vector<std::string> metadata_columns;               // sources
+  std::vector<std::string> metadata_columns;                 // sources
   std::vector<Delivery> deliveries{Delivery::kAtLeastOnce};  // sinks
-  bool accepts_updates = false;     // sinks: any updating stream (as lines with op)
-  bool needs_key_for_updates = false;  // sinks: updating streams need `key:`
-  bool single_subtask = false;      // parallelism 1 unless the options say otherwise
+  bool accepts_updates = false;                              // sinks: any updating stream (as lines with op)
+  bool needs_key_for_updates = false;                        // sinks: updating streams need `key:`
+  bool single_subtask = false;                               // parallelism 1 unless the options say otherwise
   /// Checks beyond single options; sources also decide whether they are bounded. May be empty.
   std::function<void(const OptionValues&, SourceConfig&, Diagnostics&)> check_source;
   std::function<void(const OptionValues&, SinkConfig&, Diagnostics&)> check_sink;
+  /// `validate --connect`: asks the outside system whether the job could start (brokers, topics, tables). May be empty.
+  std::function<Status(const OptionValues&)> connect;
 };
 
 struct FormatDescriptor {
@@ -52,29 +54,41 @@ struct BindInput {
 struct BindContext {
   std::string step;
   std::vector<BindInput> inputs;
-  const Located* step_yaml = nullptr;   // the whole step entry
+  const Located* step_yaml = nullptr;     // the whole step entry
   const OptionValues* options = nullptr;  // the operator's own fields, validated
-  std::vector<std::string> key_by;      // column names; empty without key_by
+  std::vector<std::string> key_by;        // column names, known to exist in every input; empty without key_by
   const FunctionRegistry* functions = nullptr;
   const JobSettings* settings = nullptr;
   Diagnostics* diagnostics = nullptr;
+  const std::vector<Scope::Parameter>* parameters = nullptr;  // $name in expressions; may be null
+
+  /// Columns of one input and the job's parameters: what every expression of the step is checked against.
+  [[nodiscard]] Scope scope(size_t input = 0) const;
 };
 struct BoundOperator {
   std::shared_ptr<const OperatorConfig> config;
-  std::vector<Port> outputs;                  // [0] = main; side outputs behind it
-  std::vector<Partitioning> partitioning;     // per input
+  std::vector<Port> outputs;                       // [0] = main; side outputs behind it
+  std::vector<Partitioning> partitioning;          // per input
   std::vector<std::vector<uint32_t>> key_columns;  // per input, for kHash
   bool stateful = false;
   bool single_subtask = false;  // global operators
   std::string detail;
+  /// What the step reads, so that sources decode nothing else: per input, the columns that are read whatever is
+  /// consumed. Without it every column counts as read.
+  std::optional<std::vector<std::vector<uint32_t>>> reads;
+  bool passes_through = false;  // column i of port 0 (and of "late") is column i of the input: filter, union, sort
+  int64_t delay_ms = 0;         // how long a row waits here, in event time (a window's size); shown by `plan`
 };
 
 /// An operator is chosen by the key of the step that names it (`filter`, `window`, `aggregate` …).
 struct OperatorDescriptor {
-  std::string key;                         // the distinguishing field
-  std::vector<OptionDescriptor> fields;    // all step fields that belong to it, `key` among them
+  std::string key;                       // the distinguishing field
+  std::vector<OptionDescriptor> fields;  // all step fields that belong to it, `key` among them
   uint32_t inputs_max = 1;
   std::string help;
+  /// Operators that name their inputs in their own fields (union: the list, join: left and right) return those texts;
+  /// empty: `input` or `inputs`.
+  std::function<std::vector<const Located*>(const Located& step)> inputs;
   /// Reports mistakes to context.diagnostics and answers nullopt then.
   std::function<std::optional<BoundOperator>(const BindContext&)> bind;
 };
