@@ -8,23 +8,9 @@
 #include <variant>
 #include <vector>
 
+#include "state/protocol/task_snapshot.h"
+
 namespace millrace {
-
-/// One subtask: node chains are numbered by the physical plan, which every process derives alike.
-struct TaskId {
-  uint32_t chain = 0;
-  uint32_t subtask = 0;
-  friend bool operator==(const TaskId&, const TaskId&) = default;
-  friend auto operator<=>(const TaskId&, const TaskId&) = default;
-};
-
-/// Where a task's snapshot of a checkpoint lies.
-struct SnapshotHandle {
-  TaskId task;
-  std::string file;     // relative to the job's directory
-  uint64_t bytes = 0;
-  uint32_t crc = 0;     // of the file's footer
-};
 
 // Job manager to task manager.
 struct DeployJob {
