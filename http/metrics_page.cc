@@ -1,0 +1,86 @@
+#include "http/metrics_page.h"
+
+#include <dirent.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+#include <map>
+
+namespace millrace {
+
+std::string render_metrics(const std::vector<MetricSample>& samples) {
+  std::vector<prometheus::MetricFamily> families;
+  std::map<std::string, size_t> index;
+  for (const MetricSample& sample : samples) {
+    const auto [at, added] = index.emplace(sample.name, families.size());
+    if (added) {
+      prometheus::MetricFamily family;
+      family.name = sample.name;
+      family.help = sample.help;
+      family.type =
+          sample.kind == MetricKind::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+      families.push_back(std::move(family));
+    }
+    prometheus::ClientMetric metric;
+    for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+    if (sample.kind == MetricKind::kCounter) {
+      metric.counter.value = sample.value;
+    } else {
+      metric.gauge.value = sample.value;
+    }
+    families[at->second].metric.push_back(std::move(metric));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+namespace {
+
+double resident_bytes() {
+  long pages = 0;
+  long resident = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+double open_descriptors() {
+  double count = 0;
+  if (DIR* directory = opendir("/proc/self/fd")) {
+    while (readdir(directory) != nullptr) ++count;
+    closedir(directory);
+  }
+  return count > 3 ? count - 3 : 0;  // ".", ".." and the directory itself
+}
+
+double start_time_seconds() {
+  static const double start = static_cast<double>(std::time(nullptr));
+  return start;
+}
+
+}  // namespace
+
+void collect_process_metrics(std::vector<MetricSample>& samples) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+  samples.push_back(
+      {"process_resident_memory_bytes", "Resident memory size in bytes.", MetricKind::kGauge, {}, resident_bytes()});
+  samples.push_back(
+      {"process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", MetricKind::kCounter, {}, cpu});
+  samples.push_back(
+      {"process_open_fds", "Number of open file descriptors.", MetricKind::kGauge, {}, open_descriptors()});
+  samples.push_back({"process_start_time_seconds",
+                     "Start time of the process since unix epoch in seconds.",
+                     MetricKind::kGauge,
+                     {},
+                     start_time_seconds()});
+}
+
+}  // namespace millrace

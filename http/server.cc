@@ -1,0 +1,178 @@
+#include "http/server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <cctype>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+namespace millrace {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+using tcp = asio::ip::tcp;
+
+constexpr uint32_t kHeaderBytesMax = 16 * 1024;
+
+/// What all connections of a server share; lives on the server's thread.
+struct Shared {
+  HttpServerOptions options;
+  HttpServer::Handler handler;
+  size_t connections = 0;
+};
+
+HttpRequest from_beast(const bhttp::request<bhttp::string_body>& message, bool& ok) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const auto target = message.target();
+  ok = parse_target(std::string_view(target.data(), target.size()), request.path, request.query);
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    request.headers[std::move(name)] = std::string(field.value());
+  }
+  request.body = message.body();
+  return request;
+}
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(tcp::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
+    ++shared_.connections;
+  }
+  ~Connection() { --shared_.connections; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void read() {
+    parser_.emplace();
+    parser_->header_limit(kHeaderBytesMax);
+    parser_->body_limit(shared_.options.body_bytes_max);
+    stream_.expires_after(std::chrono::milliseconds(shared_.options.idle_timeout_ms));
+    bhttp::async_read(stream_, buffer_, *parser_,
+                      [self = shared_from_this()](beast::error_code error, size_t) { self->on_read(error); });
+  }
+
+ private:
+  void on_read(beast::error_code error) {
+    if (error == bhttp::error::body_limit) return respond_error(413, "the body is larger than this server accepts");
+    if (error == bhttp::error::header_limit)
+      return respond_error(431, "the headers are larger than this server accepts");
+    if (error == bhttp::error::end_of_stream || error == beast::error::timeout || error == asio::error::eof) return;
+    if (error == asio::error::operation_aborted || error == asio::error::connection_reset) return;
+    if (error) return respond_error(400, "the request is not understood");
+    bool ok = true;
+    const HttpRequest request = from_beast(parser_->get(), ok);
+    if (!ok) return respond_error(400, "the request target is not understood");
+    keep_alive_ = parser_->get().keep_alive();
+    version_ = parser_->get().version();
+    head_ = request.method == "HEAD";
+    respond(shared_.handler(request));
+  }
+
+  void respond_error(int status, const std::string& message) {
+    keep_alive_ = false;
+    respond({status, "application/json", "{\"errors\":[\"" + message + "\"]}"});
+  }
+
+  void respond(HttpResponse response) {
+    message_.emplace(static_cast<bhttp::status>(response.status), version_);
+    message_->set(bhttp::field::content_type, response.content_type);
+    message_->keep_alive(keep_alive_);
+    const size_t size = response.body.size();
+    if (!head_) message_->body() = std::move(response.body);
+    message_->content_length(size);
+    stream_.expires_after(std::chrono::milliseconds(shared_.options.idle_timeout_ms));
+    bhttp::async_write(stream_, *message_, [self = shared_from_this()](beast::error_code error, size_t) {
+      if (!error && self->keep_alive_) return self->read();
+      beast::error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    });
+  }
+
+  beast::tcp_stream stream_;
+  Shared& shared_;
+  beast::flat_buffer buffer_;
+  std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
+  std::optional<bhttp::response<bhttp::string_body>> message_;
+  bool keep_alive_ = false;
+  bool head_ = false;
+  unsigned version_ = 11;
+};
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Shared shared;  // before `io`: pending handlers hold connections that refer to it
+  asio::io_context io{1};
+  tcp::acceptor acceptor{io};
+  std::thread thread;
+  uint16_t port = 0;
+
+  Status bind() {
+    beast::error_code error;
+    const auto address = asio::ip::make_address(shared.options.address, error);
+    if (error) return make_error(ErrorCode::kBadValue, "`" + shared.options.address + "` is not an IP address");
+    const int tries = shared.options.next_free && shared.options.port != 0 ? 100 : 1;
+    for (int i = 0; i < tries; ++i) {
+      const tcp::endpoint endpoint(address, static_cast<uint16_t>(shared.options.port + i));
+      acceptor.open(endpoint.protocol(), error);
+      if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+      if (!error) acceptor.bind(endpoint, error);
+      if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+      if (!error) {
+        port = acceptor.local_endpoint().port();
+        return {};
+      }
+      acceptor.close();
+    }
+    return make_error(ErrorCode::kIo,
+                      "cannot listen on " + shared.options.address + ":" + std::to_string(shared.options.port) + ": " +
+                          error.message(),
+                      "choose another port with --listen, or 0 for any");
+  }
+
+  void accept() {
+    acceptor.async_accept([this](beast::error_code error, tcp::socket socket) {
+      if (error == asio::error::operation_aborted) return;
+      if (!error && shared.connections < shared.options.connections_max) {
+        beast::error_code ignored;
+        socket.set_option(tcp::no_delay(true), ignored);
+        std::make_shared<Connection>(std::move(socket), shared)->read();
+      }
+      accept();
+    });
+  }
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options, Handler handler) {
+  auto impl = std::make_unique<Impl>();
+  impl->shared.options = options;
+  impl->shared.handler = std::move(handler);
+  MR_TRY(impl->bind());
+  impl->accept();
+  impl->thread = std::thread([raw = impl.get()] { raw->io.run(); });
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+HttpServer::~HttpServer() {
+  impl_->io.stop();
+  impl_->thread.join();
+}
+
+uint16_t HttpServer::port() const { return impl_->port; }
+
+std::string HttpServer::address() const {
+  const std::string& host = impl_->shared.options.address;
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(impl_->port);
+}
+
+}  // namespace millrace
