@@ -9,8 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr ErrorInfo kInfos[] = {
-#define X(name, code, domain, retry, title, explanation) \
-  {code, ErrorDomain::domain, Retry::retry, title, explanation},
+#define X(name, code, domain, retry, title, explanation) {code, ErrorDomain::domain, Retry::retry, title, explanation},
 #include "core/errors.inc"
 #undef X
 };
