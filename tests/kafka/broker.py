@@ -24,7 +24,8 @@ CACHE = Path(os.environ.get("MILLRACE_CACHE", Path.home() / ".cache" / "millrace
 CLUSTER_ID = "bWlsbHJhY2UtdGVzdHMtMQ"
 READY_S = 60  # a loaded machine with two cores; two to four seconds are usual
 
-LOG4J = """<Configuration status="ERROR"><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
+LOG4J = """<Configuration status="ERROR">
+<Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
 <Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers></Configuration>
 """
 
@@ -45,7 +46,8 @@ def jars() -> Path:
         print(f"kafka: fetching the broker's jars into {directory}", file=sys.stderr)
         shutil.rmtree(directory, ignore_errors=True)
         run = subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"],
+            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
+             f"-DoutputDirectory={directory}"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if run.returncode != 0:
             raise BrokerError(f"mvn could not fetch the broker's jars:\n{run.stdout[-3000:]}")
@@ -89,8 +91,9 @@ def secure_listener(directory: Path) -> dict:
     """Settings of a SASL_SSL listener with a self-signed certificate (ca.pem) and the user alice / alice-secret."""
     key, certificate = directory / "key.pem", directory / "ca.pem"
     if not certificate.exists():
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-keyout", str(key), "-out", str(certificate)],
                        check=True, capture_output=True)
     (directory / "keystore.pem").write_text(key.read_text() + certificate.read_text())
     return {"sasl.enabled.mechanisms": "PLAIN", "ssl.keystore.type": "PEM",
@@ -156,8 +159,8 @@ class Broker:
         command = java(128)
         template = CACHE / "formatted"
         if not (template / "meta.properties").exists():
-            run = subprocess.run(command + ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(configuration)],
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            run = subprocess.run(command + ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID,
+                                            "-c", str(configuration)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if run.returncode != 0:
                 raise BrokerError(f"formatting {data} failed:\n{run.stdout[-3000:]}")
             half = CACHE / f"formatted.{os.getpid()}"
