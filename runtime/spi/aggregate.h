@@ -33,7 +33,8 @@ class AggregateFunction {
   virtual void update(const AggregateInput& input, BlobPool& blobs) = 0;
   /// Adds what `from` collected to `into`. Order-sensitive ones go by arrival number.
   virtual void merge(char* into, const char* from, BlobPool& blobs) = 0;
-  /// Results of many states into rows [out.size() - states.size(), out.size()) of `out` (already resized).
+  /// Results of many states into rows [first_row, first_row + states.size()) of `out`, which is resized already; lists
+  /// and structs are not: there `out` has first_row rows and the function appends.
   virtual void finish(std::span<const char* const> states, Column& out, uint32_t first_row, Arena& arena,
                       RowErrors& errors) = 0;
   /// Releases blobs before a state row is dropped.

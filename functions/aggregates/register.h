@@ -1,0 +1,20 @@
+// Registers COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, STDDEV_*, VAR_*, BOOL_AND, BOOL_OR, LISTAGG and
+// ARRAY_AGG. Called once at start by the wiring; the registry is read only afterwards.
+#pragma once
+
+#include "plan/expr/function_registry.h"
+
+namespace millrace {
+
+void register_aggregates(FunctionRegistry& functions);
+
+// One per file of this folder.
+void register_count(FunctionRegistry& functions);
+void register_sums(FunctionRegistry& functions);
+void register_extremes(FunctionRegistry& functions);
+void register_first_last(FunctionRegistry& functions);
+void register_statistics(FunctionRegistry& functions);
+void register_booleans(FunctionRegistry& functions);
+void register_lists(FunctionRegistry& functions);
+
+}  // namespace millrace
