@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-/// Rows leaving port `port` of node `from_node` (in chain `from_chain`) for input `to_input` of node `to_node`, which is
-/// the head of chain `to_chain`.
+/// Rows leaving port `port` of node `from_node` (in chain `from_chain`) for input `to_input` of node `to_node`, which
+/// is the head of chain `to_chain`.
 struct PhysicalEdge {
   uint32_t from_chain = 0;
   uint32_t from_node = 0;
@@ -25,7 +25,7 @@ struct PhysicalEdge {
 struct Chain {
   std::vector<uint32_t> nodes;  // in flow order; nodes[0] is a source or has its inputs through edges
   uint32_t parallelism = 1;
-  std::vector<uint32_t> in_edges;   // indexes into PhysicalPlan::edges
+  std::vector<uint32_t> in_edges;  // indexes into PhysicalPlan::edges
   std::vector<uint32_t> out_edges;
 };
 
