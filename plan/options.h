@@ -58,18 +58,19 @@ enum class OptionKind : uint8_t {
   kTree,        // any YAML; the owner reads it
 };
 
+// Members have initializers so that descriptors can be written with designators.
 struct OptionDescriptor {
-  std::string name;
+  std::string name{};
   OptionKind kind = OptionKind::kText;
   bool required = false;
-  std::optional<std::string> default_text;  // in the form a user would write it
-  std::vector<std::string> choices;
-  std::optional<int64_t> min;
-  std::optional<int64_t> max;
-  std::string unit;
+  std::optional<std::string> default_text{};  // in the form a user would write it
+  std::vector<std::string> choices{};
+  std::optional<int64_t> min{};
+  std::optional<int64_t> max{};
+  std::string unit{};
   bool secret = false;  // never printed
-  std::string help;
-  std::string example;
+  std::string help{};
+  std::string example{};
 };
 
 struct OptionValue {

@@ -20,26 +20,26 @@ namespace millrace {
 
 /// A source or sink connector's description.
 struct ConnectorDescriptor {
-  std::string name;
-  std::string help;
-  std::vector<OptionDescriptor> options;  // without the ones every source or sink has
+  std::string name{};
+  std::string help{};
+  std::vector<OptionDescriptor> options{};  // without the ones every source or sink has
   bool uses_format = true;
-  std::vector<std::string> metadata_columns;                 // sources
+  std::vector<std::string> metadata_columns{};                 // sources
   std::vector<Delivery> deliveries{Delivery::kAtLeastOnce};  // sinks
   bool accepts_updates = false;                              // sinks: any updating stream (as lines with op)
   bool needs_key_for_updates = false;                        // sinks: updating streams need `key:`
   bool single_subtask = false;                               // parallelism 1 unless the options say otherwise
   /// Checks beyond single options; sources also decide whether they are bounded. May be empty.
-  std::function<void(const OptionValues&, SourceConfig&, Diagnostics&)> check_source;
-  std::function<void(const OptionValues&, SinkConfig&, Diagnostics&)> check_sink;
+  std::function<void(const OptionValues&, SourceConfig&, Diagnostics&)> check_source{};
+  std::function<void(const OptionValues&, SinkConfig&, Diagnostics&)> check_sink{};
   /// `validate --connect`: asks the outside system whether the job could start (brokers, topics, tables). May be empty.
-  std::function<Status(const OptionValues&)> connect;
+  std::function<Status(const OptionValues&)> connect{};
 };
 
 struct FormatDescriptor {
-  std::string name;
-  std::string help;
-  std::vector<OptionDescriptor> options;
+  std::string name{};
+  std::string help{};
+  std::vector<OptionDescriptor> options{};
   bool can_decode = true;
   bool can_encode = true;
 };
@@ -66,31 +66,31 @@ struct BindContext {
   [[nodiscard]] Scope scope(size_t input = 0) const;
 };
 struct BoundOperator {
-  std::shared_ptr<const OperatorConfig> config;
-  std::vector<Port> outputs;                       // [0] = main; side outputs behind it
-  std::vector<Partitioning> partitioning;          // per input
-  std::vector<std::vector<uint32_t>> key_columns;  // per input, for kHash
+  std::shared_ptr<const OperatorConfig> config{};
+  std::vector<Port> outputs{};                       // [0] = main; side outputs behind it
+  std::vector<Partitioning> partitioning{};          // per input
+  std::vector<std::vector<uint32_t>> key_columns{};  // per input, for kHash
   bool stateful = false;
   bool single_subtask = false;  // global operators
-  std::string detail;
+  std::string detail{};
   /// What the step reads, so that sources decode nothing else: per input, the columns that are read whatever is
   /// consumed. Without it every column counts as read.
-  std::optional<std::vector<std::vector<uint32_t>>> reads;
+  std::optional<std::vector<std::vector<uint32_t>>> reads{};
   bool passes_through = false;  // column i of port 0 (and of "late") is column i of the input: filter, union, sort
   int64_t delay_ms = 0;         // how long a row waits here, in event time (a window's size); shown by `plan`
 };
 
 /// An operator is chosen by the key of the step that names it (`filter`, `window`, `aggregate` …).
 struct OperatorDescriptor {
-  std::string key;                       // the distinguishing field
-  std::vector<OptionDescriptor> fields;  // all step fields that belong to it, `key` among them
+  std::string key{};                       // the distinguishing field
+  std::vector<OptionDescriptor> fields{};  // all step fields that belong to it, `key` among them
   uint32_t inputs_max = 1;
-  std::string help;
+  std::string help{};
   /// Operators that name their inputs in their own fields (union: the list, join: left and right) return those texts;
   /// empty: `input` or `inputs`.
-  std::function<std::vector<const Located*>(const Located& step)> inputs;
+  std::function<std::vector<const Located*>(const Located& step)> inputs{};
   /// Reports mistakes to context.diagnostics and answers nullopt then.
-  std::function<std::optional<BoundOperator>(const BindContext&)> bind;
+  std::function<std::optional<BoundOperator>(const BindContext&)> bind{};
 };
 
 class PlanRegistry {

@@ -227,6 +227,8 @@ class TreeBuilder final : public YAML::EventHandler {
                          fmt::format("the first one is in line {}", entry.key_position.line), length);
       return;
     }
+    // yaml-cpp places an empty value at the next token, which may be lines below.
+    if (value.kind == Located::Kind::kNull) value.position = key.position;
     map.entries.push_back({std::move(key.text), key.position, std::move(value)});
   }
 

@@ -6,7 +6,6 @@ namespace millrace {
 
 namespace {
 
-bool is_exact(const DataType& type) { return type.is_integer() || type.kind == TypeKind::kDecimal; }
 bool is_approximate(const DataType& type) { return type.kind == TypeKind::kFloat || type.kind == TypeKind::kDouble; }
 bool is_interval(const DataType& type) {
   return type.kind == TypeKind::kIntervalMillis || type.kind == TypeKind::kIntervalMonths;

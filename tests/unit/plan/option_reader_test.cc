@@ -86,7 +86,7 @@ TEST_CASE("all mistakes of a mapping are reported at once") {
 }
 
 TEST_CASE("a missing value and a wrong shape name what is needed") {
-  CHECK(sample_read("topic:\n").mistakes == "1:7 E0105 `topic` has no value; it needs a text\n");
+  CHECK(sample_read("topic:\n").mistakes == "1:1 E0105 `topic` has no value; it needs a text\n");
   CHECK(sample_read("[1, 2]").mistakes == "1:1 E0105 sink `out` needs a mapping of fields, not a list\n");
 }
 
