@@ -26,7 +26,7 @@ struct CheckpointPolicy {
   int64_t timeout_ms = 600'000;
   int64_t tolerable_failures = 3;  // in a row; one more fails the job
   int64_t retain = 3;
-  int64_t retry_pause_ms = 1'000;  // before a failed final or requested checkpoint is tried again
+  int64_t retry_pause_ms = 1'000;  // before a failed final checkpoint is tried again
   /// Back-pressure: no trigger while the epoch of the k-th last completed checkpoint is not settled by its sinks.
   int64_t unsettled_max = 4;
 };
@@ -56,7 +56,7 @@ enum class SnapshotVerdict : uint8_t {
   kComplete,  // all there: handles() holds what goes into the metadata
 };
 
-enum class AbortCause : uint8_t { kTimeout, kTaskSnapshotFailed, kStorageFailed, kTaskLost };
+enum class AbortCause : uint8_t { kTimeout, kTaskSnapshotFailed, kStorageFailed };
 
 struct AbortDecision {
   int64_t checkpoint_id = 0;
@@ -129,7 +129,6 @@ class CheckpointCoordinator {
   int64_t last_end_ms_;
   int64_t retry_not_before_ms_;
   int64_t failures_in_row_ = 0;
-  int64_t settled_ = 0;
   std::vector<int64_t> unsettled_;
   bool settles_epochs_ = false;
   bool restored_unsettled_ = false;

@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "state/snapshot_file.h"
+#include "state/snapshot_format.h"
+
+namespace millrace {
+
+namespace {
+
+std::unexpected<Error> snapshot_damage(const std::string& path, std::string_view what) {
+  return make_error(ErrorCode::kCorruptState, fmt::format("{}: {}", path, what),
+                    "restore an older checkpoint with --restore, or start with --fresh");
+}
+
+// One file, its index in memory. read_at is positional, so readers on several threads share it.
+struct SnapshotFile {
+  std::string path;
+  std::unique_ptr<ReadableFile> file;
+  std::vector<SnapshotSection> sections;
+
+  Status read(uint64_t offset, std::string& into) const {
+    size_t got = 0;
+    while (got < into.size()) {
+      MR_ASSIGN(const size_t n, file->read_at(offset + got, into.data() + got, into.size() - got));
+      if (n == 0) return snapshot_damage(path, "the file ends early");
+      got += n;
+    }
+    return {};
+  }
+
+  Status check_header(uint32_t max_parallelism) const {
+    std::string header(kSnapshotHeaderBytes, '\0');
+    MR_TRY(read(0, header));
+    ByteReader in(header);
+    const bool magic = in.get_raw(8) == kSnapshotMagic;
+    const auto version = in.get<uint32_t>();
+    const auto key_format = in.get<uint32_t>();
+    const auto groups = in.get<uint32_t>();
+    const auto crc = in.get<uint32_t>();
+    if (!magic || crc != crc32c(std::string_view(header).substr(0, kSnapshotHeaderBytes - 4))) {
+      return snapshot_damage(path, "the header is damaged");
+    }
+    if (version != kSnapshotFormatVersion || key_format != kSnapshotKeyFormat) {
+      return make_error(ErrorCode::kIncompatibleState,
+                        fmt::format("{}: format version {} with key format {}; this build reads {} and {}", path,
+                                    version, key_format, kSnapshotFormatVersion, kSnapshotKeyFormat));
+    }
+    if (groups != max_parallelism) {
+      return make_error(ErrorCode::kIncompatibleState,
+                        fmt::format("{}: written with max_parallelism {}, the job has {}", path, groups,
+                                    max_parallelism),
+                        fmt::format("set settings.max_parallelism to {}; it is fixed for the life of the state", groups));
+    }
+    return {};
+  }
+
+  Status load_index(const SnapshotHandle& handle) {
+    MR_ASSIGN(const uint64_t size, file->size());
+    if (size != handle.bytes) {
+      return snapshot_damage(path, fmt::format("{} bytes instead of {}", size, handle.bytes));
+    }
+    if (size < kSnapshotHeaderBytes + kSnapshotTailBytes) return snapshot_damage(path, "too short for a snapshot");
+    std::string tail(kSnapshotTailBytes, '\0');
+    MR_TRY(read(size - kSnapshotTailBytes, tail));
+    ByteReader in(tail);
+    const auto footer_offset = in.get<uint64_t>();
+    const auto footer_bytes = in.get<uint32_t>();
+    const auto crc = in.get<uint32_t>();
+    if (in.get_raw(8) != kSnapshotEndMagic || crc != handle.crc || footer_offset > size ||
+        footer_offset + footer_bytes + kSnapshotTailBytes != size) {
+      return snapshot_damage(path, "the end of the file is damaged");
+    }
+    std::string footer(footer_bytes, '\0');
+    MR_TRY(read(footer_offset, footer));
+    if (crc32c(footer) != crc || !decode_snapshot_footer(footer, sections)) {
+      return snapshot_damage(path, "the index is damaged");
+    }
+    return {};
+  }
+
+  Status read_block(const SnapshotBlock& block, std::string& buffer) const {
+    buffer.resize(kSnapshotBlockHeaderBytes + block.bytes);
+    MR_TRY(read(block.offset, buffer));
+    ByteReader in(buffer);
+    const auto bytes = in.get<uint32_t>();
+    const auto crc = in.get<uint32_t>();
+    const std::string_view payload = std::string_view(buffer).substr(kSnapshotBlockHeaderBytes);
+    if (bytes != block.bytes || crc != snapshot_block_crc(bytes, payload)) {
+      return snapshot_damage(path, fmt::format("checksum mismatch in the block at byte {}", block.offset));
+    }
+    return {};
+  }
+
+  // Rows of groups for which `wanted` holds.
+  template <class Wanted>
+  Status visit_rows(const SnapshotSection& section, const Wanted& wanted, KeyGroupRange range,
+                    const RestoredState::RowVisitor& visitor) const {
+    std::string buffer;
+    for (const SnapshotBlock& block : section.blocks) {
+      if (block.last_group < range.first || block.first_group >= range.last) continue;
+      MR_TRY(read_block(block, buffer));
+      ByteReader in(std::string_view(buffer).substr(kSnapshotBlockHeaderBytes));
+      while (in.left() > 0) {
+        const auto group = static_cast<uint32_t>(in.get_varint());
+        const std::string_view key = in.get_string();
+        const std::string_view value = in.get_string();
+        if (!in.ok()) return snapshot_damage(path, fmt::format("bad row in the block at byte {}", block.offset));
+        if (wanted(group)) MR_TRY(visitor(group, key, value));
+      }
+    }
+    return {};
+  }
+};
+
+constexpr KeyGroupRange kAllSnapshotGroups{0, 0xffffffffu};
+
+}  // namespace
+
+struct RestoredSnapshots::Impl {
+  std::vector<SnapshotFile> files;
+};
+
+RestoredSnapshots::RestoredSnapshots(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RestoredSnapshots::~RestoredSnapshots() = default;
+
+Result<std::shared_ptr<const RestoredSnapshots>> RestoredSnapshots::open(FileSystem& fs,
+                                                                         const std::string& job_directory,
+                                                                         std::span<const SnapshotHandle> handles,
+                                                                         uint32_t max_parallelism) {
+  auto impl = std::make_unique<Impl>();
+  for (const SnapshotHandle& handle : handles) {
+    if (handle.file.empty()) continue;
+    SnapshotFile file;
+    file.path = handle.file.front() == '/' ? handle.file : join_path(job_directory, handle.file);
+    auto opened = fs.open(file.path);
+    if (!opened) {
+      if (opened.error().code == ErrorCode::kNotFound) return snapshot_damage(file.path, "the file is missing");
+      return std::unexpected(std::move(opened).error());
+    }
+    file.file = std::move(*opened);
+    MR_TRY(file.load_index(handle));
+    MR_TRY(file.check_header(max_parallelism));
+    impl->files.push_back(std::move(file));
+  }
+  return std::shared_ptr<const RestoredSnapshots>(new RestoredSnapshots(std::move(impl)));
+}
+
+Status RestoredSnapshots::visit(const StateDescriptor& expected, KeyGroupRange groups, uint32_t subtask,
+                                uint32_t parallelism, const RowVisitor& visitor) const {
+  for (const SnapshotFile& file : impl_->files) {
+    for (const SnapshotSection& section : file.sections) {
+      const StateDescriptor& found = section.state;
+      if (found.step != expected.step || found.name != expected.name) continue;
+      if (found.kind != expected.kind || found.layout != expected.layout) {
+        return make_error(ErrorCode::kIncompatibleState,
+                          fmt::format("state `{}` of step `{}` was saved as `{}`, the job needs `{}`", found.name,
+                                      found.step, found.layout, expected.layout),
+                          "undo the change, or start with --fresh");
+      }
+      switch (found.kind) {
+        case StateKind::kKeyed:
+          MR_TRY(file.visit_rows(section, [&](uint32_t group) { return groups.contains(group); }, groups, visitor));
+          break;
+        case StateKind::kSplit:
+          MR_TRY(file.visit_rows(section, [](uint32_t) { return true; }, kAllSnapshotGroups, visitor));
+          break;
+        case StateKind::kSubtask:
+          MR_TRY(file.visit_rows(section, [&](uint32_t group) { return group % parallelism == subtask; },
+                                 kAllSnapshotGroups, visitor));
+          break;
+      }
+    }
+  }
+  return {};
+}
+
+std::vector<SnapshotStateInfo> RestoredSnapshots::states() const {
+  std::map<std::pair<std::string, std::string>, SnapshotStateInfo> found;
+  for (const SnapshotFile& file : impl_->files) {
+    for (const SnapshotSection& section : file.sections) {
+      SnapshotStateInfo& info = found[{section.state.step, section.state.name}];
+      info.state = section.state;
+      info.rows += section.rows;
+      for (const SnapshotBlock& block : section.blocks) info.bytes += block.bytes;
+    }
+  }
+  std::vector<SnapshotStateInfo> out;
+  for (auto& [name, info] : found) out.push_back(std::move(info));
+  return out;
+}
+
+Status RestoredSnapshots::verify() const {
+  const RowVisitor nothing = [](uint32_t, std::string_view, std::string_view) { return Status{}; };
+  for (const SnapshotFile& file : impl_->files) {
+    for (const SnapshotSection& section : file.sections) {
+      MR_TRY(file.visit_rows(section, [](uint32_t) { return true; }, kAllSnapshotGroups, nothing));
+    }
+  }
+  return {};
+}
+
+}  // namespace millrace

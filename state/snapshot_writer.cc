@@ -1,0 +1,180 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "state/snapshot_file.h"
+#include "state/snapshot_format.h"
+
+namespace millrace {
+
+std::string snapshot_file_name(int64_t checkpoint_id, int64_t attempt, TaskId task) {
+  return fmt::format("chk-{}/{}-{}-{}.state", checkpoint_id, task.chain, task.subtask, attempt);
+}
+
+namespace {
+
+// Rows of one state until they are sorted. Bytes live in chunks, so that growing never copies them.
+class SnapshotRowBuffer {
+ public:
+  struct Row {
+    const char* bytes;  // key, then value
+    uint32_t group;
+    uint32_t key_bytes;
+    uint32_t value_bytes;
+    [[nodiscard]] std::string_view key() const { return {bytes, key_bytes}; }
+    [[nodiscard]] std::string_view value() const { return {bytes + key_bytes, value_bytes}; }
+  };
+
+  void add(uint32_t group, std::string_view key, std::string_view value) {
+    char* into = reserve(key.size() + value.size());
+    if (!key.empty()) std::memcpy(into, key.data(), key.size());
+    if (!value.empty()) std::memcpy(into + key.size(), value.data(), value.size());
+    rows_.push_back({into, group, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size())});
+  }
+
+  const std::vector<Row>& sorted() {
+    std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
+      if (a.group != b.group) return a.group < b.group;
+      return a.key() < b.key();
+    });
+    return rows_;
+  }
+
+  void clear() {
+    rows_.clear();
+    chunks_.clear();
+    at_ = nullptr;
+    left_ = 0;
+  }
+
+ private:
+  char* reserve(size_t bytes) {
+    if (bytes > left_) {
+      const size_t size = std::max<size_t>(bytes, kChunkBytes);
+      chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+      at_ = chunks_.back().get();
+      left_ = size;
+    }
+    char* result = at_;
+    at_ += bytes;
+    left_ -= bytes;
+    return result;
+  }
+
+  static constexpr size_t kChunkBytes = 256 * 1024;
+  std::vector<Row> rows_;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* at_ = nullptr;
+  size_t left_ = 0;
+};
+
+}  // namespace
+
+struct SnapshotFileWriter::Impl {
+  FileSystem& fs;
+  std::string directory;
+  std::string file;
+  uint32_t max_parallelism;
+  std::unique_ptr<WritableFile> out;
+  uint64_t offset = 0;
+  std::vector<SnapshotSection> sections;
+  SnapshotRowBuffer rows;
+  ByteWriter block;
+  SnapshotBlock entry;
+
+  [[nodiscard]] std::string path() const { return join_path(directory, file); }
+
+  Status write(std::string_view bytes) {
+    MR_TRY(out->append(bytes));
+    offset += bytes.size();
+    return {};
+  }
+
+  Status create() {
+    MR_TRY(fs.create_directories(parent_path(path())));
+    MR_ASSIGN(out, fs.create(path()));
+    return write(encode_snapshot_header(max_parallelism));
+  }
+
+  Status flush_block() {
+    if (block.size() == 0) return {};
+    entry.offset = offset;
+    entry.bytes = static_cast<uint32_t>(block.size());
+    ByteWriter header;
+    header.put(entry.bytes);
+    header.put(snapshot_block_crc(entry.bytes, block.view()));
+    MR_TRY(write(header.view()));
+    MR_TRY(write(block.view()));
+    sections.back().blocks.push_back(entry);
+    block.clear();
+    return {};
+  }
+
+  Status flush_section() {
+    if (sections.empty()) return {};
+    for (const auto& row : rows.sorted()) {
+      if (block.size() == 0) entry.first_group = row.group;
+      entry.last_group = row.group;
+      block.put_varint(row.group);
+      block.put_string(row.key());
+      block.put_string(row.value());
+      if (block.size() >= kSnapshotBlockBytes) MR_TRY(flush_block());
+    }
+    rows.clear();
+    return flush_block();
+  }
+};
+
+SnapshotFileWriter::SnapshotFileWriter(FileSystem& fs, std::string job_directory, std::string file,
+                                       uint32_t max_parallelism)
+    : impl_(new Impl{fs, std::move(job_directory), std::move(file), max_parallelism, {}, 0, {}, {}, {}, {}}) {}
+
+SnapshotFileWriter::~SnapshotFileWriter() = default;
+
+Status SnapshotFileWriter::begin(const StateDescriptor& state) {
+  Impl& self = *impl_;
+  for (const SnapshotSection& section : self.sections) {
+    MR_CHECK(section.state.step != state.step || section.state.name != state.name,
+             state.step + "." + state.name + " begun twice");
+  }
+  if (!self.out) MR_TRY(self.create());
+  MR_TRY(self.flush_section());
+  self.sections.push_back({state, 0, {}});
+  return {};
+}
+
+Status SnapshotFileWriter::add(uint32_t group, std::string_view key, std::string_view value) {
+  Impl& self = *impl_;
+  MR_CHECK(!self.sections.empty(), "a row before begin()");
+  constexpr size_t kRowBytesMax = 1u << 30;
+  if (key.size() + value.size() > kRowBytesMax) {
+    const StateDescriptor& state = self.sections.back().state;
+    return make_error(ErrorCode::kCheckpointFailed, fmt::format("a row of state `{}.{}` has {} bytes, more than 1 GiB",
+                                                                state.step, state.name, key.size() + value.size()));
+  }
+  self.rows.add(group, key, value);
+  ++self.sections.back().rows;
+  return {};
+}
+
+Result<SnapshotHandle> SnapshotFileWriter::finish(TaskId task) {
+  Impl& self = *impl_;
+  if (!self.out) return SnapshotHandle{task, "", 0, 0};
+  MR_TRY(self.flush_section());
+  const std::string footer = encode_snapshot_footer(self.sections);
+  const uint32_t crc = crc32c(footer);
+  ByteWriter tail;
+  tail.put(self.offset);
+  tail.put(static_cast<uint32_t>(footer.size()));
+  tail.put(crc);
+  tail.put_raw(kSnapshotEndMagic);
+  MR_TRY(self.write(footer));
+  MR_TRY(self.write(tail.view()));
+  MR_TRY(self.out->sync());
+  MR_TRY(self.out->close());
+  self.out.reset();
+  return SnapshotHandle{task, self.file, self.offset, crc};
+}
+
+}  // namespace millrace
