@@ -32,11 +32,13 @@ class BlobPool {
   /// Views pin every blob alive at this moment. open_view on the worker; close_view on any thread.
   uint64_t open_view();
   void close_view(uint64_t view);
+  /// A view that closes itself with the last copy of the token and keeps the memory even when the pool is gone by then.
+  std::shared_ptr<void> pin();
   [[nodiscard]] size_t bytes() const;
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace millrace

@@ -3,7 +3,8 @@
 //
 // Copy on write: freeze() opens a view at a barrier; before the first write to a page afterwards the owner saves the old
 // page into the view, so the live row pointers stay valid and another thread reads the frozen rows meanwhile.
-// Row pointers handed out are for writing (their pages are saved first) and are valid until the row is erased.
+// Row pointers handed out are for writing (their pages are saved first) and are valid until the row is erased; after a
+// freeze() they must be looked up again before anything is written through them.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ namespace millrace {
 
 class KeyedTable;
 
-/// Frozen content; read once by any one thread. Keeps blobs of the pool alive until destroyed.
+/// Frozen content; read once by any one thread. Keeps blobs of the pool alive until destroyed; may outlive table and pool.
 class TableView {
  public:
   virtual ~TableView() = default;

@@ -1,0 +1,283 @@
+#include "state/keyed_table.h"
+
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "core/status.h"
+#include "state/table_pages.h"
+
+namespace millrace {
+
+namespace {
+
+// Slot of the index: low 32 bits of the hash and the row. The position follows from the tag alone, so growing and erasing
+// never touch a row.
+struct TableSlot {
+  uint32_t tag;
+  uint32_t ref;
+};
+constexpr uint32_t kEmptyRef = 0xffffffffu;
+constexpr size_t kSlotsMin = 64;
+constexpr size_t kProbeBlock = 32;  // rows whose cache misses overlap
+
+inline bool same_key(const char* a, const char* b, size_t size) {
+  if (size >= 8) {
+    if (size > 16) return std::memcmp(a, b, size) == 0;
+    uint64_t a0, a1, b0, b1;
+    std::memcpy(&a0, a, 8);
+    std::memcpy(&b0, b, 8);
+    std::memcpy(&a1, a + size - 8, 8);
+    std::memcpy(&b1, b + size - 8, 8);
+    return ((a0 ^ b0) | (a1 ^ b1)) == 0;
+  }
+  for (size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
+class FrozenTable final : public TableView {
+ public:
+  FrozenTable(std::shared_ptr<FrozenPages> frozen, std::shared_ptr<void> blobs)
+      : frozen_(std::move(frozen)), blobs_(std::move(blobs)) {}
+  ~FrozenTable() override { frozen_->closed.store(true, std::memory_order_release); }
+  FrozenTable(const FrozenTable&) = delete;
+  FrozenTable& operator=(const FrozenTable&) = delete;
+
+  void visit(const std::function<void(uint64_t, std::string_view, const char*)>& visitor) override {
+    std::vector<uint64_t> buffer;  // 8-byte aligned; values in it are read through memcpy or as 8-byte words
+    for (FrozenPages::Page& page : frozen_->pages) {
+      const size_t bytes = size_t{page.rows} * frozen_->row_bytes;
+      TablePage saved;
+      const char* base = nullptr;
+      {
+        const std::lock_guard lock(frozen_->mutex);
+        saved = std::exchange(page.saved, nullptr);
+        if (saved) {
+          base = saved.get();
+        } else {
+          buffer.resize(bytes / sizeof(uint64_t) + 2);
+          char* into = reinterpret_cast<char*>(buffer.data());
+          into += (16 - reinterpret_cast<uintptr_t>(into) % 16) % 16;
+          std::memcpy(into, page.live, bytes);
+          base = into;
+        }
+        page.read = true;
+      }
+      for (uint32_t i = 0; i < page.rows; ++i) {
+        const auto* row = reinterpret_cast<const TableRow*>(base + size_t{i} * frozen_->row_bytes);
+        if (row->live != 0) visitor(row->hash, row->key(), row->value());
+      }
+    }
+  }
+
+ private:
+  std::shared_ptr<FrozenPages> frozen_;
+  std::shared_ptr<void> blobs_;
+};
+
+}  // namespace
+
+struct KeyedTable::Impl {
+  Impl(uint32_t bytes, BlobPool& pool)
+      : value_bytes((bytes + 15) / 16 * 16), pages(static_cast<uint32_t>(sizeof(TableRow)) + value_bytes), blobs(pool) {}
+
+  uint32_t value_bytes;
+  TablePages pages;
+  BlobPool& blobs;
+  std::vector<TableSlot> slots;
+  size_t mask = 0;
+  size_t rows = 0;
+  size_t long_keys = 0;
+
+  // Room for `more` rows at a load of at most 5/8.
+  void reserve(size_t more) {
+    const size_t wanted = rows + more;
+    if (wanted * 8 <= slots.size() * 5) [[likely]] return;
+    const size_t size = std::max(kSlotsMin, std::bit_ceil(wanted * 8 / 5 + 1));
+    std::vector<TableSlot> old(size, TableSlot{0, kEmptyRef});
+    old.swap(slots);
+    mask = size - 1;
+    for (const TableSlot& slot : old) {
+      if (slot.ref == kEmptyRef) continue;
+      size_t at = slot.tag & mask;
+      while (slots[at].ref != kEmptyRef) at = (at + 1) & mask;
+      slots[at] = slot;
+    }
+  }
+
+  static bool matches(const TableRow* row, uint64_t hash, std::string_view key) {
+    return row->hash == hash && row->key_bytes == key.size() && same_key(row->key().data(), key.data(), key.size());
+  }
+
+  // First slot from `at` on that is empty or carries the tag.
+  [[nodiscard]] size_t probe(size_t at, uint32_t tag) const {
+    while (slots[at].ref != kEmptyRef && slots[at].tag != tag) at = (at + 1) & mask;
+    return at;
+  }
+
+  // The slot of the key, or the empty slot where it belongs. `at` = a result of probe.
+  [[nodiscard]] size_t locate(size_t at, uint64_t hash, std::string_view key) const {
+    const auto tag = static_cast<uint32_t>(hash);
+    at = probe(at, tag);
+    while (slots[at].ref != kEmptyRef && !matches(pages.row(slots[at].ref), hash, key)) {
+      at = probe((at + 1) & mask, tag);
+    }
+    return at;
+  }
+
+  char* fill(size_t at, uint64_t hash, std::string_view key) {
+    const uint32_t ref = pages.allocate();
+    TableRow* row = pages.row(ref);
+    row->hash = hash;
+    row->key_bytes = static_cast<uint32_t>(key.size());
+    row->live = 1;
+    if (key.size() <= TableRow::kInlineKeyBytes) {
+      std::memset(row->inline_key, 0, sizeof row->inline_key);
+      if (!key.empty()) std::memcpy(row->inline_key, key.data(), key.size());
+    } else {
+      row->blob = blobs.add(key).block;
+      ++long_keys;
+    }
+    std::memset(row->value(), 0, value_bytes);
+    slots[at] = {static_cast<uint32_t>(hash), ref};
+    ++rows;
+    return row->value();
+  }
+
+  // Backward shift: closes the gap so that no probe stops early.
+  void vacate(size_t at) {
+    size_t next = (at + 1) & mask;
+    while (slots[next].ref != kEmptyRef) {
+      const size_t home = slots[next].tag & mask;
+      if (((next - home) & mask) >= ((next - at) & mask)) {
+        slots[at] = slots[next];
+        at = next;
+      }
+      next = (next + 1) & mask;
+    }
+    slots[at].ref = kEmptyRef;
+  }
+
+  void prefetch_row(uint32_t ref) const {
+    const char* row = reinterpret_cast<const char*>(pages.row(ref));
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + pages.row_bytes() - 1, 1);
+  }
+
+  template <class IndexOf>
+  void find_or_insert_block(const EncodedKeys& keys, size_t count, IndexOf index_of, char** values, uint8_t* inserted) {
+    size_t at[kProbeBlock];
+    reserve(count);
+    for (size_t j = 0; j < count; ++j) {
+      at[j] = keys.hashes[index_of(j)] & mask;
+      __builtin_prefetch(&slots[at[j]]);
+    }
+    for (size_t j = 0; j < count; ++j) {
+      at[j] = probe(at[j], static_cast<uint32_t>(keys.hashes[index_of(j)]));
+      if (slots[at[j]].ref != kEmptyRef) prefetch_row(slots[at[j]].ref);
+    }
+    // Slots probed above stay good: an insert only fills an empty one, and locate looks again.
+    for (size_t j = 0; j < count; ++j) {
+      const size_t i = index_of(j);
+      const size_t slot = locate(at[j], keys.hashes[i], keys.keys[i]);
+      const uint32_t ref = slots[slot].ref;
+      if (ref == kEmptyRef) {
+        values[i] = fill(slot, keys.hashes[i], keys.keys[i]);
+        inserted[i] = 1;
+      } else {
+        pages.touch(ref);
+        values[i] = pages.row(ref)->value();
+        inserted[i] = 0;
+      }
+    }
+  }
+
+  void release_long_keys() {
+    if (long_keys == 0) return;
+    for (const TableSlot& slot : slots) {
+      if (slot.ref == kEmptyRef) continue;
+      const TableRow* row = pages.row(slot.ref);
+      if (row->key_bytes > TableRow::kInlineKeyBytes) blobs.release({row->blob});
+    }
+    long_keys = 0;
+  }
+};
+
+KeyedTable::KeyedTable(uint32_t value_bytes, BlobPool& blobs) : impl_(std::make_unique<Impl>(value_bytes, blobs)) {}
+KeyedTable::~KeyedTable() { impl_->release_long_keys(); }
+
+void KeyedTable::find_or_insert(const EncodedKeys& keys, std::span<const uint32_t> which, char** values,
+                                uint8_t* inserted) {
+  const size_t total = which.empty() ? keys.keys.size() : which.size();
+  for (size_t from = 0; from < total; from += kProbeBlock) {
+    const size_t count = std::min(kProbeBlock, total - from);
+    if (which.empty()) {
+      impl_->find_or_insert_block(keys, count, [from](size_t j) { return from + j; }, values, inserted);
+    } else {
+      const uint32_t* indexes = which.data() + from;
+      impl_->find_or_insert_block(keys, count, [indexes](size_t j) { return size_t{indexes[j]}; }, values, inserted);
+    }
+  }
+}
+
+char* KeyedTable::find(uint64_t hash, std::string_view key) {
+  if (impl_->rows == 0) return nullptr;
+  const uint32_t ref = impl_->slots[impl_->locate(hash & impl_->mask, hash, key)].ref;
+  if (ref == kEmptyRef) return nullptr;
+  impl_->pages.touch(ref);
+  return impl_->pages.row(ref)->value();
+}
+
+char* KeyedTable::insert(uint64_t hash, std::string_view key, bool* inserted) {
+  impl_->reserve(1);
+  const size_t slot = impl_->locate(hash & impl_->mask, hash, key);
+  const uint32_t ref = impl_->slots[slot].ref;
+  if (inserted != nullptr) *inserted = ref == kEmptyRef;
+  if (ref == kEmptyRef) return impl_->fill(slot, hash, key);
+  impl_->pages.touch(ref);
+  return impl_->pages.row(ref)->value();
+}
+
+bool KeyedTable::erase(uint64_t hash, std::string_view key) {
+  if (impl_->rows == 0) return false;
+  const size_t slot = impl_->locate(hash & impl_->mask, hash, key);
+  const uint32_t ref = impl_->slots[slot].ref;
+  if (ref == kEmptyRef) return false;
+  impl_->pages.touch(ref);
+  TableRow* row = impl_->pages.row(ref);
+  row->live = 0;
+  impl_->vacate(slot);
+  if (row->key_bytes > TableRow::kInlineKeyBytes) {
+    --impl_->long_keys;
+    impl_->blobs.release({row->blob});  // `key` may point into it: last
+  }
+  impl_->pages.free(ref);
+  --impl_->rows;
+  return true;
+}
+
+std::string_view KeyedTable::key_of(const char* value) { return TableRow::of(value)->key(); }
+uint64_t KeyedTable::hash_of(const char* value) { return TableRow::of(value)->hash; }
+
+size_t KeyedTable::next_rows(uint64_t& cursor, std::span<char*> rows) {
+  return impl_->pages.next(cursor, rows.data(), rows.size());
+}
+
+size_t KeyedTable::size() const { return impl_->rows; }
+size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slots.size() * sizeof(TableSlot); }
+
+void KeyedTable::clear() {
+  impl_->release_long_keys();
+  impl_->pages.clear();
+  impl_->slots.clear();
+  impl_->mask = 0;
+  impl_->rows = 0;
+}
+
+std::unique_ptr<TableView> KeyedTable::freeze() {
+  return std::make_unique<FrozenTable>(impl_->pages.freeze(), impl_->blobs.pin());
+}
+
+}  // namespace millrace

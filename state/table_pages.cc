@@ -1,0 +1,128 @@
+#include "state/table_pages.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <new>
+
+#include "core/status.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr size_t kPageBytes = 64 * 1024;
+constexpr size_t kFirstPageBytes = 4 * 1024;  // small tables (a slice of a quiet window) stay small
+
+TablePage allocate_page(size_t bytes) {
+  auto* memory = static_cast<char*>(::operator new(bytes, std::align_val_t{64}));
+  return {memory, [](char* p) { ::operator delete(p, std::align_val_t{64}); }};
+}
+
+}  // namespace
+
+TablePages::TablePages(uint32_t row_bytes)
+    : row_bytes_(row_bytes),
+      rows_max_(static_cast<uint32_t>(std::max<size_t>(1, kPageBytes / row_bytes))),
+      row_bits_(static_cast<uint32_t>(std::bit_width(rows_max_ - 1))),
+      row_mask_((1u << row_bits_) - 1) {}
+
+void TablePages::add_page() {
+  MR_CHECK(pages_.size() < (uint64_t{1} << (32 - row_bits_)), "a state table is full");
+  // 4 KB, 16 KB, then full pages.
+  const size_t wanted = std::min(kPageBytes, kFirstPageBytes << (2 * std::min<size_t>(pages_.size(), 8)));
+  capacity_ = std::clamp<uint32_t>(static_cast<uint32_t>(wanted / row_bytes_), 1, rows_max_);
+  const size_t bytes = size_t{capacity_} * row_bytes_;
+  pages_.push_back(allocate_page(bytes));
+  bases_.push_back(pages_.back().get());
+  used_.push_back(0);
+  saved_at_.push_back(freezes_);  // no open view knows it
+  bytes_ += bytes;
+}
+
+uint32_t TablePages::allocate() {
+  if (!free_.empty()) {
+    const uint32_t ref = free_.back();
+    free_.pop_back();
+    touch(ref);
+    return ref;
+  }
+  if (pages_.empty() || used_.back() == capacity_) add_page();
+  const auto page = static_cast<uint32_t>(pages_.size() - 1);
+  const uint32_t ref = (page << row_bits_) | used_.back();
+  touch(ref);
+  ++used_.back();
+  return ref;
+}
+
+void TablePages::save(uint32_t page) {
+  if (saved_at_[page] == freezes_) return;
+  saved_at_[page] = freezes_;
+  std::erase_if(views_, [](const auto& view) { return view->closed.load(std::memory_order_acquire); });
+  TablePage copy;
+  for (const auto& view : views_) {
+    const std::lock_guard lock(view->mutex);
+    if (page >= view->pages.size()) continue;
+    FrozenPages::Page& frozen = view->pages[page];
+    if (frozen.read || frozen.saved) continue;
+    if (!copy) {
+      const size_t bytes = size_t{used_[page]} * row_bytes_;
+      copy = allocate_page(bytes);
+      std::memcpy(copy.get(), bases_[page], bytes);
+    }
+    frozen.saved = copy;
+  }
+}
+
+void TablePages::clear() {
+  for (const auto& view : views_) {
+    if (view->closed.load(std::memory_order_acquire)) continue;
+    const std::lock_guard lock(view->mutex);
+    for (size_t i = 0; i < view->pages.size(); ++i) {
+      FrozenPages::Page& frozen = view->pages[i];
+      if (!frozen.read && !frozen.saved) frozen.saved = pages_[i];  // the page itself; nobody writes it any more
+    }
+  }
+  // Every page that these views know is theirs now.
+  views_.clear();
+  pages_.clear();
+  bases_.clear();
+  used_.clear();
+  saved_at_.clear();
+  free_.clear();
+  capacity_ = 0;
+  bytes_ = 0;
+}
+
+size_t TablePages::next(uint64_t& cursor, char** values, size_t count) {
+  size_t found = 0;
+  auto page = static_cast<uint32_t>(cursor >> row_bits_);
+  auto slot = static_cast<uint32_t>(cursor & row_mask_);
+  while (page < pages_.size() && found < count) {
+    touch(page << row_bits_);
+    char* base = bases_[page];
+    for (; slot < used_[page] && found < count; ++slot) {
+      auto* row = reinterpret_cast<TableRow*>(base + size_t{slot} * row_bytes_);
+      if (row->live != 0) values[found++] = row->value();
+    }
+    if (slot == used_[page]) {
+      ++page;
+      slot = 0;
+    }
+  }
+  cursor = (uint64_t{page} << row_bits_) | slot;
+  return found;
+}
+
+std::shared_ptr<FrozenPages> TablePages::freeze() {
+  std::erase_if(views_, [](const auto& view) { return view->closed.load(std::memory_order_acquire); });
+  auto view = std::make_shared<FrozenPages>();
+  view->row_bytes = row_bytes_;
+  view->pages.reserve(pages_.size());
+  for (size_t i = 0; i < pages_.size(); ++i) view->pages.push_back({bases_[i], used_[i], false, nullptr});
+  ++freezes_;
+  views_.push_back(view);
+  return view;
+}
+
+}  // namespace millrace
