@@ -1,6 +1,6 @@
-// Immutable variable-length pieces of state rows: text of MIN/MAX/FIRST_VALUE, long keys, lists. A blob is replaced, never
-// changed, so a snapshot view that still points to it stays right: freed blobs wait until no view is open.
-// One worker thread allocates and releases; views read from other threads.
+// Immutable variable-length pieces of state rows: text of MIN/MAX/FIRST_VALUE, long keys, lists. A blob is replaced,
+// never changed, so a snapshot view that still points to it stays right: freed blobs wait until no view is open. One
+// worker thread allocates and releases; views read from other threads.
 #pragma once
 
 #include <atomic>

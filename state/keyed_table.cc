@@ -11,8 +11,8 @@ namespace millrace {
 
 namespace {
 
-// Slot of the index: low 32 bits of the hash and the row. The position follows from the tag alone, so growing and erasing
-// never touch a row.
+// Slot of the index: low 32 bits of the hash and the row. The position follows from the tag alone, so growing and
+// erasing never touch a row.
 struct TableSlot {
   uint32_t tag;
   uint32_t ref;
@@ -81,7 +81,9 @@ class FrozenTable final : public TableView {
 
 struct KeyedTable::Impl {
   Impl(uint32_t bytes, BlobPool& pool)
-      : value_bytes((bytes + 15) / 16 * 16), pages(static_cast<uint32_t>(sizeof(TableRow)) + value_bytes), blobs(pool) {}
+      : value_bytes((bytes + 15) / 16 * 16),
+        pages(static_cast<uint32_t>(sizeof(TableRow)) + value_bytes),
+        blobs(pool) {}
 
   uint32_t value_bytes;
   TablePages pages;
@@ -94,7 +96,8 @@ struct KeyedTable::Impl {
   // Room for `more` rows at a load of at most 5/8.
   void reserve(size_t more) {
     const size_t wanted = rows + more;
-    if (wanted * 8 <= slots.size() * 5) [[likely]] return;
+    if (wanted * 8 <= slots.size() * 5) [[likely]]
+      return;
     const size_t size = std::max(kSlotsMin, std::bit_ceil(wanted * 8 / 5 + 1));
     std::vector<TableSlot> old(size, TableSlot{0, kEmptyRef});
     old.swap(slots);

@@ -1,9 +1,9 @@
-// The in-memory table behind all keyed state: open addressing over 64-bit hashes, rows of fixed width in pages that never
-// move, variable-length parts as blobs. Keys are encoded by data/key_format.h; one worker thread owns the table.
+// The in-memory table behind all keyed state: open addressing over 64-bit hashes, rows of fixed width in pages that
+// never move, variable-length parts as blobs. Keys are encoded by data/key_format.h; one worker thread owns the table.
 //
-// Copy on write: freeze() opens a view at a barrier; before the first write to a page afterwards the owner saves the old
-// page into the view, so the live row pointers stay valid and another thread reads the frozen rows meanwhile.
-// Row pointers handed out are for writing (their pages are saved first) and are valid until the row is erased; after a
+// Copy on write: freeze() opens a view at a barrier; before the first write to a page afterwards the owner saves the
+// old page into the view, so the live row pointers stay valid and another thread reads the frozen rows meanwhile. Row
+// pointers handed out are for writing (their pages are saved first) and are valid until the row is erased; after a
 // freeze() they must be looked up again before anything is written through them.
 #pragma once
 
@@ -21,7 +21,8 @@ namespace millrace {
 
 class KeyedTable;
 
-/// Frozen content; read once by any one thread. Keeps blobs of the pool alive until destroyed; may outlive table and pool.
+/// Frozen content; read once by any one thread. Keeps blobs of the pool alive until destroyed; may outlive table and
+/// pool.
 class TableView {
  public:
   virtual ~TableView() = default;
@@ -49,8 +50,8 @@ class KeyedTable {
   [[nodiscard]] static std::string_view key_of(const char* value);
   [[nodiscard]] static uint64_t hash_of(const char* value);
 
-  /// Walks rows in a stable order: fills up to `rows.size()` row pointers from `cursor` on (0 at the start), returns how
-  /// many; 0 = the end. Nothing may be inserted or erased during a walk.
+  /// Walks rows in a stable order: fills up to `rows.size()` row pointers from `cursor` on (0 at the start), returns
+  /// how many; 0 = the end. Nothing may be inserted or erased during a walk.
   size_t next_rows(uint64_t& cursor, std::span<char*> rows);
 
   [[nodiscard]] size_t size() const;

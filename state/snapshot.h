@@ -1,7 +1,7 @@
 // A task's part of a checkpoint. snapshot() of an operator runs on the worker between two batches and must be quick: it
-// freezes (copy-on-write views, counters) and returns a SnapshotPart; write() runs later on the snapshot thread, may block
-// (a Kafka sink waits there for delivery reports) and puts rows into the task's snapshot file.
-// Rows are portable: they do not depend on memory layout, backend or parallelism (state/FORMAT.md).
+// freezes (copy-on-write views, counters) and returns a SnapshotPart; write() runs later on the snapshot thread, may
+// block (a Kafka sink waits there for delivery reports) and puts rows into the task's snapshot file. Rows are portable:
+// they do not depend on memory layout, backend or parallelism (state/FORMAT.md).
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@ namespace millrace {
 
 /// How rows find their subtask after a rescale.
 enum class StateKind : uint8_t {
-  kKeyed,   // by key group
-  kSplit,   // by the owner of the source split whose id is the row's key; every subtask sees all rows and takes its own
-  kSubtask, // by number: a row of key group i (= old subtask index) goes to subtask i mod parallelism (sink lanes)
+  kKeyed,  // by key group
+  kSplit,  // by the owner of the source split whose id is the row's key; every subtask sees all rows and takes its own
+  kSubtask,  // by number: a row of key group i (= old subtask index) goes to subtask i mod parallelism (sink lanes)
 };
 
-/// Names a state inside a snapshot. `layout` is a text of key and value types; a different layout on restore is refused.
+/// Names a state inside a snapshot. `layout` is a text of key and value types; a different layout on restore is
+/// refused.
 struct StateDescriptor {
   std::string step;  // step id
   std::string name;  // state name inside the step, such as "window" or "splits"

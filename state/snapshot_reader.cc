@@ -49,10 +49,10 @@ struct SnapshotFile {
                                     version, key_format, kSnapshotFormatVersion, kSnapshotKeyFormat));
     }
     if (groups != max_parallelism) {
-      return make_error(ErrorCode::kIncompatibleState,
-                        fmt::format("{}: written with max_parallelism {}, the job has {}", path, groups,
-                                    max_parallelism),
-                        fmt::format("set settings.max_parallelism to {}; it is fixed for the life of the state", groups));
+      return make_error(
+          ErrorCode::kIncompatibleState,
+          fmt::format("{}: written with max_parallelism {}, the job has {}", path, groups, max_parallelism),
+          fmt::format("set settings.max_parallelism to {}; it is fixed for the life of the state", groups));
     }
     return {};
   }
@@ -168,8 +168,8 @@ Status RestoredSnapshots::visit(const StateDescriptor& expected, KeyGroupRange g
           MR_TRY(file.visit_rows(section, [](uint32_t) { return true; }, kAllSnapshotGroups, visitor));
           break;
         case StateKind::kSubtask:
-          MR_TRY(file.visit_rows(section, [&](uint32_t group) { return group % parallelism == subtask; },
-                                 kAllSnapshotGroups, visitor));
+          MR_TRY(file.visit_rows(
+              section, [&](uint32_t group) { return group % parallelism == subtask; }, kAllSnapshotGroups, visitor));
           break;
       }
     }

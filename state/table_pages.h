@@ -1,7 +1,7 @@
-// The pages of a KeyedTable and their copy-on-write: rows of fixed width at addresses that never move, and open views that
-// get a page's old content before its first write after their freeze. The owner writes on one thread; each view is read on
-// one other thread. A page of a view is in one of three states, guarded by the view's mutex: live (unchanged since the
-// freeze), copied (the owner saved it), read (the reader has it; the owner need not save it any more).
+// The pages of a KeyedTable and their copy-on-write: rows of fixed width at addresses that never move, and open views
+// that get a page's old content before its first write after their freeze. The owner writes on one thread; each view is
+// read on one other thread. A page of a view is in one of three states, guarded by the view's mutex: live (unchanged
+// since the freeze), copied (the owner saved it), read (the reader has it; the owner need not save it any more).
 #pragma once
 
 #include <atomic>
@@ -65,7 +65,8 @@ class TablePages {
   }
   /// Must be called before a row is written.
   void touch(uint32_t ref) {
-    if (!views_.empty()) [[unlikely]] save(ref >> row_bits_);
+    if (!views_.empty()) [[unlikely]]
+      save(ref >> row_bits_);
   }
   /// An unused row, touched; its content is undefined.
   uint32_t allocate();
