@@ -24,7 +24,7 @@ struct ConnectorDescriptor {
   std::string help{};
   std::vector<OptionDescriptor> options{};  // without the ones every source or sink has
   bool uses_format = true;
-  std::vector<std::string> metadata_columns{};                 // sources
+  std::vector<std::string> metadata_columns{};               // sources
   std::vector<Delivery> deliveries{Delivery::kAtLeastOnce};  // sinks
   bool accepts_updates = false;                              // sinks: any updating stream (as lines with op)
   bool needs_key_for_updates = false;                        // sinks: updating streams need `key:`

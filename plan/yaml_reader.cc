@@ -11,9 +11,6 @@ namespace millrace {
 
 namespace {
 
-/// Leaves yaml-cpp's parser when a limit is passed; caught in read_yaml.
-struct YamlStopped {};
-
 /// Byte positions of the text's lines, to turn yaml-cpp's marks (0-based, in bytes) into places for people.
 class SourceText {
  public:
@@ -76,6 +73,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (stopped_) return;
     Located value;
     value.position = source_.position(mark);
     remember(anchor, value);
@@ -83,17 +81,20 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (stopped_) return;
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) {
       fail(mark, "the alias stands inside its own anchor");
       return;
     }
     count(mark, found->second.second);
+    if (stopped_) return;
     place(found->second.first);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
+    if (stopped_) return;
     const size_t offset = source_.offset(mark);
     Located value;
     value.kind = Located::Kind::kScalar;
@@ -118,7 +119,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
-  std::optional<Located> take() { return std::move(root_); }
+  /// Nothing when a limit was passed: later events are ignored then.
+  std::optional<Located> take() { return stopped_ ? std::nullopt : std::move(root_); }
 
  private:
   struct Frame {
@@ -134,9 +136,9 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void count(const YAML::Mark& mark, size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ <= kYamlNodesMax) return;
+    if (nodes_ <= kYamlNodesMax || stopped_) return;
     fail(mark, fmt::format("the file has more than {} values (aliases counted as often as used)", kYamlNodesMax));
-    throw YamlStopped();
+    stopped_ = true;
   }
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
@@ -171,10 +173,12 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Located::Kind kind) {
+    if (stopped_) return;
     check_tag(mark, tag);
     if (stack_.size() >= kYamlDepthMax) {
       fail(mark, fmt::format("values are nested deeper than {} levels", kYamlDepthMax));
-      throw YamlStopped();
+      stopped_ = true;
+      return;
     }
     Frame frame;
     frame.node.kind = kind;
@@ -185,6 +189,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void close() {
+    if (stopped_) return;
     Frame frame = std::move(stack_.back());
     stack_.pop_back();
     remember(frame.anchor, frame.node, nodes_ - frame.nodes_before + 1);
@@ -193,6 +198,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void place(Located value) {
     count(YAML::Mark(), 1);
+    if (stopped_) return;
     if (stack_.empty()) {
       root_ = std::move(value);
       return;
@@ -238,6 +244,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, std::pair<Located, size_t>> anchors_;
   size_t nodes_ = 0;
+  bool stopped_ = false;
 };
 
 struct Translation {
@@ -312,8 +319,6 @@ std::optional<Located> read_yaml(std::string_view text, Diagnostics& diagnostics
     }
   } catch (const YAML::Exception& error) {
     report_yaml_error(error, source, diagnostics);
-    return std::nullopt;
-  } catch (const YamlStopped&) {
     return std::nullopt;
   }
   return builder.take();
