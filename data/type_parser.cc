@@ -1,224 +1,288 @@
-// Reads SQL type texts; recursive descent over a cursor.
-#include <algorithm>
-#include <cctype>
-#include <string>
-#include <utility>
+// parse_type: a small recursive descent reader of SQL type texts, independent of the expression parser so that
+// schemas, messages and state files can be read without it.
+#include <fmt/format.h>
 
+#include <array>
+#include <cctype>
+
+#include "core/nearest.h"
 #include "data/types.h"
 
 namespace millrace {
 namespace {
 
-constexpr int kTypeDepthMax = 32;
+constexpr int kTypeDepthMax = 64;
+constexpr int kPrecisionMax = 9;
+
+constexpr std::array<std::string_view, 20> kTypeNames = {
+    "BOOLEAN", "TINYINT", "SMALLINT", "INT",  "BIGINT",    "FLOAT",         "DOUBLE",   "DECIMAL", "CHAR", "VARCHAR",
+    "STRING",  "BYTES",   "DATE",     "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY",   "MAP",  "ROW"};
+
+bool is_word_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$'; }
+
+std::string upper_ascii(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper;
+}
 
 class TypeParser {
  public:
   explicit TypeParser(std::string_view text) : text_(text) {}
 
-  Result<TypePtr> type(int depth = 0) {
-    if (depth > kTypeDepthMax) return failure("the type is nested too deeply");
-    MR_ASSIGN(TypePtr parsed, base(depth));
-    if (keyword("NOT")) {
-      if (!keyword("NULL")) return failure("NULL is missing behind NOT");
-      return with_nullable(parsed, false);
+  Result<TypePtr> type(int depth) {
+    if (depth > kTypeDepthMax) return fail("types are nested too deeply");
+    const std::string name = upper_ascii(peek_word());
+    if (name.empty()) return fail("a type is expected");
+    take_word();
+    MR_ASSIGN(TypePtr base, named(name, depth));
+    bool nullable = true;
+    if (take_words("NOT", "NULL")) {
+      nullable = false;
+    } else {
+      take_keyword("NULL");
     }
-    if (keyword("NULL")) return parsed;
-    return parsed;
+    return with_nullable(base, nullable);
   }
 
-  size_t position() {
+  /// Where the last token ended: blanks after it do not belong to the type.
+  [[nodiscard]] size_t end() const { return end_; }
+  [[nodiscard]] bool at_end() {
     skip_blanks();
-    return at_;
+    return position_ == text_.size();
+  }
+  std::unexpected<Error> fail(std::string why) {
+    return make_error(ErrorCode::kUnknownType, fmt::format("{} (at position {} of `{}`)", why, position_ + 1, text_));
   }
 
  private:
-  void skip_blanks() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
-  }
-  std::unexpected<Error> failure(std::string message) {
-    std::string help;
-    const std::string inner(text_.substr(0, std::min<size_t>(text_.size(), 80)));
-    return make_error(ErrorCode::kUnknownType, "`" + inner + "`: " + std::move(message), help);
-  }
-  /// The next word in upper case, without consuming it.
-  std::string peek_word() {
-    skip_blanks();
-    size_t end = at_;
-    while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) != 0 || text_[end] == '_'))
-      ++end;
-    std::string word(text_.substr(at_, end - at_));
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
-    return word;
-  }
-  bool keyword(std::string_view upper) {
-    if (peek_word() != upper) return false;
-    at_ += upper.size();
-    return true;
-  }
-  bool symbol(char wanted) {
-    skip_blanks();
-    if (at_ >= text_.size() || text_[at_] != wanted) return false;
-    ++at_;
-    return true;
-  }
-  Result<int> number() {
-    skip_blanks();
-    int64_t value = 0;
-    const size_t begin = at_;
-    while (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0 && value < (1LL << 40)) {
-      value = value * 10 + (text_[at_++] - '0');
-    }
-    if (at_ == begin || value > kStringLengthMax) return failure("a number is expected in the parentheses");
-    return static_cast<int>(value);
-  }
-  /// "(n)" when present.
-  Result<int> optional_number(int otherwise) {
-    if (!symbol('(')) return otherwise;
-    MR_ASSIGN(const int value, number());
-    if (!symbol(')')) return failure("`)` is missing");
-    return value;
-  }
-
-  Result<TypePtr> base(int depth) {
-    const std::string word = peek_word();
-    if (word.empty()) return failure("a type is expected");
-    at_ += word.size();
-    static constexpr std::pair<std::string_view, TypeKind> kPlain[] = {
-        {"BOOLEAN", TypeKind::kBoolean},   {"BOOL", TypeKind::kBoolean},    {"TINYINT", TypeKind::kTinyInt},
-        {"SMALLINT", TypeKind::kSmallInt}, {"INT", TypeKind::kInt},         {"INTEGER", TypeKind::kInt},
-        {"BIGINT", TypeKind::kBigInt},     {"FLOAT", TypeKind::kFloat},     {"REAL", TypeKind::kFloat},
-        {"DATE", TypeKind::kDate},         {"VARIANT", TypeKind::kVariant}, {"BYTES", TypeKind::kBytes}};
-    for (const auto& [name, kind] : kPlain) {
-      if (word == name) return make_type(kind);
-    }
-    if (word == "DOUBLE") {
-      keyword("PRECISION");
+  Result<TypePtr> named(const std::string& name, int depth) {
+    if (name == "BOOLEAN" || name == "BOOL") return make_type(TypeKind::kBoolean);
+    if (name == "TINYINT") return make_type(TypeKind::kTinyInt);
+    if (name == "SMALLINT") return make_type(TypeKind::kSmallInt);
+    if (name == "INT" || name == "INTEGER") return make_type(TypeKind::kInt);
+    if (name == "BIGINT") return make_type(TypeKind::kBigInt);
+    if (name == "FLOAT" || name == "REAL") return make_type(TypeKind::kFloat);
+    if (name == "DOUBLE") {
+      take_keyword("PRECISION");
       return make_type(TypeKind::kDouble);
     }
-    if (word == "STRING" || word == "TEXT") return make_string();
-    if (word == "CHAR" || word == "VARCHAR") return text(word);
-    if (word == "BINARY" || word == "VARBINARY") {
-      MR_TRY(optional_number(1));
+    if (name == "DECIMAL" || name == "NUMERIC" || name == "DEC") return decimal();
+    if (name == "CHAR" || name == "CHARACTER") return text_type(TypeKind::kChar);
+    if (name == "VARCHAR") return text_type(TypeKind::kVarchar);
+    if (name == "STRING" || name == "TEXT") return make_string();
+    if (name == "BYTES") return make_type(TypeKind::kBytes);
+    if (name == "BINARY" || name == "VARBINARY") {  // lengths of byte strings are not kept
+      MR_TRY(text_type(TypeKind::kChar));
       return make_type(TypeKind::kBytes);
     }
-    if (word == "DECIMAL" || word == "NUMERIC" || word == "DEC") return decimal();
-    if (word == "TIME" || word == "TIMESTAMP" || word == "TIMESTAMP_LTZ") return temporal(word);
-    if (word == "INTERVAL") return interval();
-    if (word == "ARRAY" || word == "MAP" || word == "ROW") return nested(word, depth);
-    return failure("unknown type " + word);
+    if (name == "DATE") return make_type(TypeKind::kDate);
+    if (name == "TIME") return temporal(TypeKind::kTime, 0);
+    if (name == "TIMESTAMP") return temporal(TypeKind::kTimestamp, 3);
+    if (name == "TIMESTAMP_LTZ") return temporal(TypeKind::kTimestampLtz, 3);
+    if (name == "INTERVAL") return interval();
+    if (name == "ARRAY") return array(depth);
+    if (name == "MAP") return map(depth);
+    if (name == "ROW") return row(depth);
+    if (name == "VARIANT") return make_type(TypeKind::kVariant);
+    if (name == "NULL") return make_type(TypeKind::kNull);
+    return unknown(name);
   }
 
-  Result<TypePtr> text(const std::string& word) {
-    MR_ASSIGN(const int length, optional_number(1));
-    if (length < 1) return failure("the length is at least 1");
-    return make_text(word == "CHAR" ? TypeKind::kChar : TypeKind::kVarchar, length);
+  std::unexpected<Error> unknown(const std::string& name) {
+    std::string help;
+    if (name == "JSON") {
+      help = "use STRING";
+    } else if (name == "LONG" || name == "INT64") {
+      help = "use BIGINT";
+    } else if (const std::string near = nearest_name(name, kTypeNames); !near.empty()) {
+      help = "did you mean " + near + "?";
+    }
+    return make_error(ErrorCode::kUnknownType, "unknown type `" + name + "`", help);
   }
 
   Result<TypePtr> decimal() {
     int precision = 10;
     int scale = 0;
-    if (symbol('(')) {
+    if (take('(')) {
       MR_ASSIGN(precision, number());
-      if (symbol(',')) {
+      if (take(',')) {
         MR_ASSIGN(scale, number());
       }
-      if (!symbol(')')) return failure("`)` is missing; a type with a comma needs quotes inside `{…}`");
+      if (!take(')')) return fail("`)` is expected; inside {…} a type with a comma needs quotes");
     }
-    if (precision < 1 || precision > kDecimalPrecisionMax) return failure("the precision of DECIMAL is 1 to 38");
-    if (scale > precision) return failure("the scale of DECIMAL is at most its precision");
+    if (precision < 1 || precision > kDecimalPrecisionMax) return fail("the precision of DECIMAL is 1 to 38");
+    if (scale > precision) return fail("the scale of DECIMAL is 0 to its precision");
     return make_decimal(precision, scale);
   }
 
-  Result<TypePtr> temporal(const std::string& word) {
-    MR_ASSIGN(const int precision, optional_number(word == "TIME" ? 0 : 3));
-    if (precision > 9) return failure("the precision is 0 to 9");
-    TypeKind kind = word == "TIME" ? TypeKind::kTime : TypeKind::kTimestamp;
-    if (word == "TIMESTAMP_LTZ") kind = TypeKind::kTimestampLtz;
-    if (word != "TIMESTAMP_LTZ" && keyword("WITHOUT")) {
-      if (!keyword("TIME") || !keyword("ZONE")) return failure("TIME ZONE is missing behind WITHOUT");
-    } else if (word == "TIMESTAMP" && keyword("WITH")) {
-      if (!keyword("LOCAL") || !keyword("TIME") || !keyword("ZONE")) return failure("only WITH LOCAL TIME ZONE exists");
-      kind = TypeKind::kTimestampLtz;
+  Result<TypePtr> text_type(TypeKind kind) {
+    int length = 1;
+    if (take('(')) {
+      MR_ASSIGN(length, number());
+      if (!take(')')) return fail("`)` is expected");
     }
+    if (length < 1) return fail("the length must be at least 1");
+    return make_text(kind, length);
+  }
+
+  Result<TypePtr> temporal(TypeKind kind, int precision) {
+    if (take('(')) {
+      MR_ASSIGN(precision, number());
+      if (!take(')')) return fail("`)` is expected");
+    }
+    if (precision > kPrecisionMax) return fail("the precision is 0 to 9");
+    if (take_words("WITHOUT", "TIME", "ZONE")) return make_temporal(kind, precision);
+    if (take_words("WITH", "LOCAL", "TIME", "ZONE")) {
+      if (kind == TypeKind::kTime) return fail("TIME has no time zone");
+      return make_temporal(TypeKind::kTimestampLtz, precision);
+    }
+    if (take_words("WITH", "TIME", "ZONE")) return fail("TIMESTAMP WITH TIME ZONE is not supported, use TIMESTAMP_LTZ");
     return make_temporal(kind, precision);
   }
 
+  /// INTERVAL YEAR | MONTH | YEAR TO MONTH | DAY | HOUR | MINUTE | SECOND [TO ...], each with an optional precision.
   Result<TypePtr> interval() {
-    const std::string unit = peek_word();
-    at_ += unit.size();
-    MR_TRY(optional_number(0));
-    if (keyword("TO")) {
-      const std::string to = peek_word();
-      at_ += to.size();
-      MR_TRY(optional_number(0));
+    MR_ASSIGN(const bool months, interval_unit());
+    if (take_keyword("TO")) {
+      MR_ASSIGN(const bool months_to, interval_unit());
+      if (months != months_to) return fail("an INTERVAL is either of years and months or of days and times");
     }
-    if (unit == "YEAR" || unit == "MONTH") return make_type(TypeKind::kIntervalMonths);
-    if (unit == "DAY" || unit == "HOUR" || unit == "MINUTE" || unit == "SECOND") {
-      return make_type(TypeKind::kIntervalMillis);
-    }
-    return failure("unknown interval unit");
+    return make_temporal(months ? TypeKind::kIntervalMonths : TypeKind::kIntervalMillis, months ? 0 : 3);
   }
 
-  Result<TypePtr> nested(const std::string& word, int depth) {
-    const bool parenthesis = word == "ROW" && symbol('(');
-    if (!parenthesis && !symbol('<')) return failure("`<` is missing behind " + word);
-    const char close = parenthesis ? ')' : '>';
-    if (word == "ROW") return row(depth, close);
-    MR_ASSIGN(TypePtr first, type(depth + 1));
-    if (word == "ARRAY") {
-      if (!symbol('>')) return failure("`>` is missing");
-      return make_array(std::move(first));
+  Result<bool> interval_unit() {
+    const std::string unit = upper_ascii(peek_word());
+    const bool months = unit == "YEAR" || unit == "MONTH";
+    if (!months && unit != "DAY" && unit != "HOUR" && unit != "MINUTE" && unit != "SECOND") {
+      return fail("YEAR, MONTH, DAY, HOUR, MINUTE or SECOND is expected after INTERVAL");
     }
-    if (!symbol(',')) return failure("MAP needs two types, as in MAP<STRING, INT>");
-    MR_ASSIGN(TypePtr second, type(depth + 1));
-    if (!symbol('>')) return failure("`>` is missing");
-    return make_map(std::move(first), std::move(second));
+    take_word();
+    if (take('(')) {
+      MR_TRY(number());
+      if (take(',')) MR_TRY(number());
+      if (!take(')')) return fail("`)` is expected");
+    }
+    return months;
   }
 
-  Result<TypePtr> row(int depth, char close) {
+  Result<TypePtr> array(int depth) {
+    if (!take('<')) return fail("ARRAY needs its element type: ARRAY<INT>");
+    MR_ASSIGN(TypePtr element, type(depth + 1));
+    if (!take('>')) return fail("`>` is expected");
+    return make_array(std::move(element));
+  }
+
+  Result<TypePtr> map(int depth) {
+    if (!take('<')) return fail("MAP needs its types: MAP<STRING, INT>");
+    MR_ASSIGN(TypePtr key, type(depth + 1));
+    if (!take(',')) return fail("`,` is expected between the key and value types of MAP");
+    MR_ASSIGN(TypePtr value, type(depth + 1));
+    if (!take('>')) return fail("`>` is expected");
+    return make_map(std::move(key), std::move(value));
+  }
+
+  Result<TypePtr> row(int depth) {
+    const bool round = take('(');
+    if (!round && !take('<')) return fail("ROW needs its fields: ROW<a INT, b STRING>");
+    const char close = round ? ')' : '>';
     std::vector<std::string> names;
     std::vector<TypePtr> types;
-    do {
+    while (!take(close)) {
+      if (!names.empty() && !take(',')) return fail(fmt::format("`,` or `{}` is expected", close));
       MR_ASSIGN(std::string name, field_name());
+      for (const std::string& other : names) {
+        if (other == name) return fail("field `" + name + "` stands twice in the ROW");
+      }
       MR_ASSIGN(TypePtr field, type(depth + 1));
       names.push_back(std::move(name));
       types.push_back(std::move(field));
-    } while (symbol(','));
-    if (!symbol(close)) return failure("ROW is not closed");
+    }
+    if (names.empty()) return fail("ROW needs at least one field");
     return make_row(std::move(names), std::move(types));
   }
 
   Result<std::string> field_name() {
-    skip_blanks();
-    if (symbol('`')) {
-      const size_t end = text_.find('`', at_);
-      if (end == std::string_view::npos) return failure("a back quote is not closed");
-      std::string name(text_.substr(at_, end - at_));
-      at_ = end + 1;
+    if (!take('`')) {
+      std::string name(peek_word());
+      if (name.empty()) return fail("a field name is expected");
+      take_word();
       return name;
     }
-    const size_t length = peek_word().size();
-    if (length == 0) return failure("a field name is expected");
-    std::string name(text_.substr(at_, length));
-    at_ += length;
+    std::string name;
+    for (; position_ < text_.size(); ++position_) {
+      if (text_[position_] == '`') {
+        if (position_ + 1 >= text_.size() || text_[position_ + 1] != '`') break;
+        ++position_;
+      }
+      name += text_[position_];
+    }
+    if (!take('`')) return fail("the name's closing ` is missing");
     return name;
   }
 
+  Result<int> number() {
+    skip_blanks();
+    int64_t value = 0;
+    const size_t start = position_;
+    for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_) {
+      value = value * 10 + (text_[position_] - '0');
+      if (value > kStringLengthMax) return fail("the number is too large");
+    }
+    if (position_ == start) return fail("a number is expected");
+    end_ = position_;
+    return static_cast<int>(value);
+  }
+
+  void skip_blanks() {
+    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])) != 0) ++position_;
+  }
+  bool take(char c) {
+    skip_blanks();
+    if (position_ == text_.size() || text_[position_] != c) return false;
+    end_ = ++position_;
+    return true;
+  }
+  std::string_view peek_word() {
+    skip_blanks();
+    size_t size = 0;
+    while (position_ + size < text_.size() && is_word_char(text_[position_ + size])) ++size;
+    return text_.substr(position_, size);
+  }
+  void take_word() {
+    position_ += peek_word().size();
+    end_ = position_;
+  }
+  bool take_keyword(std::string_view keyword) {
+    if (upper_ascii(peek_word()) != keyword) return false;
+    take_word();
+    return true;
+  }
+  /// All of the words or none.
+  template <class... Words>
+  bool take_words(Words... words) {
+    const size_t position = position_;
+    const size_t end = end_;
+    if ((take_keyword(words) && ...)) return true;
+    position_ = position;
+    end_ = end;
+    return false;
+  }
+
   std::string_view text_;
-  size_t at_ = 0;
+  size_t position_ = 0;
+  size_t end_ = 0;
 };
 
 }  // namespace
 
 Result<TypePtr> parse_type(std::string_view text, size_t* consumed) {
   TypeParser parser(text);
-  MR_ASSIGN(TypePtr type, parser.type());
-  const size_t end = parser.position();
+  MR_ASSIGN(TypePtr type, parser.type(0));
   if (consumed != nullptr) {
-    *consumed = end;
-  } else if (end != text.size()) {
-    return make_error(ErrorCode::kUnknownType,
-                      "`" + std::string(text) + "`: not understood from `" + std::string(text.substr(end)) + "` on");
+    *consumed = parser.end();
+  } else if (!parser.at_end()) {
+    return parser.fail("text after the type");
   }
   return type;
 }

@@ -54,7 +54,12 @@ std::string row_text(const DataType& type) {
   std::string text = "ROW<";
   for (size_t i = 0; i < type.children.size(); ++i) {
     if (i > 0) text += ", ";
-    text += "`" + type.field_names[i] + "` " + nested_text(*type.children[i]);
+    text += '`';
+    for (char c : type.field_names[i]) {
+      if (c == '`') text += '`';  // doubled, as the parser reads it
+      text += c;
+    }
+    text += "` " + nested_text(*type.children[i]);
   }
   return text + ">";
 }
@@ -112,10 +117,9 @@ std::string DataType::to_string() const {
 }
 
 bool same_type(const DataType& a, const DataType& b) {
-  if (a.kind != b.kind || a.precision != b.precision || a.scale != b.scale || a.field_names != b.field_names ||
-      a.children.size() != b.children.size()) {
-    return false;
-  }
+  if (a.kind != b.kind || a.field_names != b.field_names || a.children.size() != b.children.size()) return false;
+  const bool interval = a.kind == TypeKind::kIntervalMillis || a.kind == TypeKind::kIntervalMonths;
+  if (!interval && (a.precision != b.precision || a.scale != b.scale)) return false;
   for (size_t i = 0; i < a.children.size(); ++i) {
     if (a.children[i]->nullable != b.children[i]->nullable || !same_type(*a.children[i], *b.children[i])) return false;
   }
@@ -176,6 +180,7 @@ TypePtr make_map(TypePtr key, TypePtr value, bool nullable) {
 }
 
 TypePtr make_row(std::vector<std::string> names, std::vector<TypePtr> types, bool nullable) {
+  MR_CHECK(names.size() == types.size(), "a ROW has a name for each type");
   auto type = new_type(TypeKind::kRow, nullable);
   type->field_names = std::move(names);
   type->children = std::move(types);
