@@ -49,6 +49,7 @@ class FileSystem {
   /// kNotFound's opposite: fails with kRefusedByState when the target exists (RENAME_NOREPLACE).
   virtual Status rename_no_replace(const std::string& from, const std::string& to) = 0;
   virtual Status sync_directory(const std::string& path) = 0;
+  /// Like every new name, not durable before sync_directory() of the parent.
   virtual Status create_directories(const std::string& path) = 0;
   virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name
   virtual Status remove(const std::string& path) = 0;

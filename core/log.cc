@@ -4,72 +4,85 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
-#include <ctime>
+#include <cstdlib>
+
+#include "core/clock.h"
+#include "core/text.h"
 
 namespace millrace {
 namespace {
 
-std::atomic<LogLevel> g_level{LogLevel::kInfo};
-std::atomic<int> g_json{-1};  // -1: JSON unless stderr is a terminal
+enum class LogForm : int { kAuto, kText, kJson };
 
-constexpr std::string_view kNames[] = {"debug", "info", "warn", "error", "off"};
+std::atomic<LogLevel> current_level{LogLevel::kInfo};
+std::atomic<LogForm> current_form{LogForm::kAuto};
 
-void append_json_text(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+bool stderr_is_terminal() {
+  static const bool terminal = isatty(STDERR_FILENO) == 1;
+  return terminal;
+}
+
+std::string_view level_name(LogLevel level) {
+  static constexpr std::string_view kNames[] = {"debug", "info", "warn", "error", "off"};
+  return kNames[static_cast<size_t>(level)];
+}
+
+std::string json_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields,
+                      std::string_view time) {
+  std::string line = fmt::format(R"({{"time":"{}","level":"{}","message":)", time, level_name(level));
+  append_json_string(line, message);
+  for (const LogField& field : fields) {
+    line += ',';
+    append_json_string(line, field.name);
+    line += ':';
+    append_json_string(line, field.value);
+  }
+  line += "}\n";
+  return line;
+}
+
+/// One line whatever the texts hold: control characters are escaped, values with blanks quoted.
+std::string text_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields,
+                      std::string_view time) {
+  static const bool colours = stderr_is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  static constexpr std::string_view kColours[] = {"\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[31m", ""};
+  std::string line(time.substr(11, 12));  // the time of the day is enough for a reader in front of it
+  line += ' ';
+  if (colours) line += kColours[static_cast<size_t>(level)];
+  line += fmt::format("{:<5}", level_name(level));
+  if (colours) line += "\x1b[0m";
+  line += ' ';
+  for (char c : message) line += c == '\n' || c == '\r' ? ' ' : c;
+  for (const LogField& field : fields) {
+    line += fmt::format(" {}=", field.name);
+    const bool plain = field.value.find_first_of(" \"\n\r\t\\=") == std::string::npos && !field.value.empty();
+    if (plain) {
+      line += field.value;
     } else {
-      out.push_back(c);
+      append_json_string(line, field.value);
     }
   }
-  out.push_back('"');
-}
-
-std::string timestamp() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  const std::time_t seconds = ms / 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
-}
-
-std::string json_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-  std::string line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" +
-                     std::string(kNames[static_cast<size_t>(level)]) + "\",\"message\":";
-  append_json_text(line, message);
-  for (const LogField& field : fields) {
-    line.push_back(',');
-    append_json_text(line, field.name);
-    line.push_back(':');
-    append_json_text(line, field.value);
-  }
-  return line + "}\n";
-}
-
-std::string text_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-  std::string line = fmt::format("{} {:<5} {}", timestamp(), kNames[static_cast<size_t>(level)], message);
-  for (const LogField& field : fields) line += fmt::format(" {}={}", field.name, field.value);
-  return line + "\n";
+  line += '\n';
+  return line;
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) { g_level = level; }
-void set_log_json(bool json) { g_json = json ? 1 : 0; }
+void set_log_level(LogLevel level) { current_level.store(level, std::memory_order_relaxed); }
+void set_log_json(bool json) { current_form.store(json ? LogForm::kJson : LogForm::kText, std::memory_order_relaxed); }
+
+std::string format_log_line(bool json, int64_t wall_ms, LogLevel level, std::string_view message,
+                            std::initializer_list<LogField> fields) {
+  const std::string time = utc_text(wall_ms);
+  return json ? json_line(level, message, fields, time) : text_line(level, message, fields, time);
+}
 
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-  if (level < g_level.load(std::memory_order_relaxed)) return;
-  const int json = g_json.load(std::memory_order_relaxed);
-  const bool as_json = json == 1 || (json == -1 && isatty(STDERR_FILENO) == 0);
-  const std::string line = as_json ? json_line(level, message, fields) : text_line(level, message, fields);
-  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nowhere left to complain
+  if (level < current_level.load(std::memory_order_relaxed) || level == LogLevel::kOff) return;
+  const LogForm form = current_form.load(std::memory_order_relaxed);
+  const bool json = form == LogForm::kJson || (form == LogForm::kAuto && !stderr_is_terminal());
+  const std::string line = format_log_line(json, system_clock().wall_ms(), level, message, fields);
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace millrace

@@ -26,6 +26,9 @@ struct LogField {
 void set_log_level(LogLevel level);
 void set_log_json(bool json);
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+/// The line that log() writes, newline included.
+std::string format_log_line(bool json, int64_t wall_ms, LogLevel level, std::string_view message,
+                            std::initializer_list<LogField> fields);
 
 inline void log_info(std::string_view m, std::initializer_list<LogField> f = {}) { log(LogLevel::kInfo, m, f); }
 inline void log_warn(std::string_view m, std::initializer_list<LogField> f = {}) { log(LogLevel::kWarn, m, f); }

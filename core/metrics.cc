@@ -5,18 +5,29 @@
 #include <mutex>
 
 namespace millrace {
+namespace {
+
+using Collect = std::function<void(std::vector<MetricSample>&)>;
+
+/// Shared with the handles, which may outlive the registry.
+struct Callbacks {
+  std::mutex mutex;
+  uint64_t next_id = 0;
+  std::map<uint64_t, Collect> by_id;
+};
+
+struct Family {
+  std::string help;
+  MetricKind kind = MetricKind::kCounter;
+  std::map<Labels, std::weak_ptr<Metric>> series;
+};
+
+}  // namespace
 
 struct MetricRegistry::Impl {
-  struct Series {
-    MetricKind kind;
-    std::string help;
-    std::weak_ptr<Metric> metric;
-  };
-  using Callback = std::function<void(std::vector<MetricSample>&)>;
-
   std::mutex mutex;
-  std::map<std::pair<std::string, Labels>, Series> series;
-  std::vector<std::shared_ptr<Callback>> callbacks;
+  std::map<std::string, Family> families;
+  std::shared_ptr<Callbacks> callbacks = std::make_shared<Callbacks>();
 };
 
 MetricRegistry::MetricRegistry() : impl_(std::make_unique<Impl>()) {}
@@ -24,34 +35,51 @@ MetricRegistry::~MetricRegistry() = default;
 
 MetricPtr MetricRegistry::metric(MetricKind kind, const std::string& name, const std::string& help, Labels labels) {
   const std::lock_guard lock(impl_->mutex);
-  Impl::Series& series = impl_->series[{name, std::move(labels)}];
-  if (MetricPtr existing = series.metric.lock()) return existing;
-  auto metric = std::make_shared<Metric>();
-  series = {kind, help, metric};
+  auto [family, is_new] = impl_->families.try_emplace(name);
+  if (is_new) {
+    family->second.help = help;
+    family->second.kind = kind;
+  }
+  std::weak_ptr<Metric>& series = family->second.series[std::move(labels)];
+  MetricPtr metric = series.lock();
+  if (!metric) {
+    metric = std::make_shared<Metric>();
+    series = metric;
+  }
   return metric;
 }
 
 std::shared_ptr<void> MetricRegistry::callback(std::function<void(std::vector<MetricSample>&)> collect) {
-  auto entry = std::make_shared<Impl::Callback>(std::move(collect));
-  const std::lock_guard lock(impl_->mutex);
-  impl_->callbacks.push_back(entry);
-  Impl* impl = impl_.get();
-  return std::shared_ptr<void>(entry.get(), [impl, entry](void*) {
-    const std::lock_guard guard(impl->mutex);
-    std::erase(impl->callbacks, entry);
-  });
+  std::shared_ptr<Callbacks> callbacks = impl_->callbacks;
+  const std::lock_guard lock(callbacks->mutex);
+  const uint64_t id = callbacks->next_id++;
+  callbacks->by_id.emplace(id, std::move(collect));
+  // The deleter waits for a running collect(): after it nobody is inside the callback.
+  return {nullptr, [callbacks, id](void*) {
+            const std::lock_guard guard(callbacks->mutex);
+            callbacks->by_id.erase(id);
+          }};
 }
 
 std::vector<MetricSample> MetricRegistry::collect() const {
   std::vector<MetricSample> samples;
-  const std::lock_guard lock(impl_->mutex);
-  std::erase_if(impl_->series, [](const auto& entry) { return entry.second.metric.expired(); });
-  for (const auto& [key, series] : impl_->series) {
-    if (const MetricPtr metric = series.metric.lock()) {
-      samples.push_back({key.first, series.help, series.kind, key.second, metric->value()});
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (auto family = impl_->families.begin(); family != impl_->families.end();) {
+      auto& series = family->second.series;
+      std::erase_if(series, [](const auto& one) { return one.second.expired(); });
+      for (const auto& [labels, weak] : series) {
+        if (const MetricPtr metric = weak.lock()) {
+          samples.push_back({family->first, family->second.help, family->second.kind, labels, metric->value()});
+        }
+      }
+      family = series.empty() ? impl_->families.erase(family) : std::next(family);
     }
   }
-  for (const auto& callback : impl_->callbacks) (*callback)(samples);
+  {
+    const std::lock_guard lock(impl_->callbacks->mutex);
+    for (const auto& [id, collect] : impl_->callbacks->by_id) collect(samples);
+  }
   std::stable_sort(samples.begin(), samples.end(),
                    [](const MetricSample& a, const MetricSample& b) { return a.name < b.name; });
   return samples;

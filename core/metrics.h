@@ -42,7 +42,7 @@ class MetricRegistry {
   /// A new or the existing series of this name and labels. Help and kind of the first call count.
   MetricPtr metric(MetricKind kind, const std::string& name, const std::string& help, Labels labels);
   /// Numbers computed at scrape time; the callback must be thread-safe and outlive the registration, which ends when the
-  /// returned handle dies.
+  /// returned handle dies (which waits for a running collect(); so drop no handle inside a callback).
   std::shared_ptr<void> callback(std::function<void(std::vector<MetricSample>&)> collect);
   /// All series, grouped by name.
   [[nodiscard]] std::vector<MetricSample> collect() const;

@@ -3,15 +3,17 @@
 #include <sys/random.h>
 
 #include <bit>
-#include <cstdlib>
+#include <cerrno>
+
+#include "core/status.h"
 
 namespace millrace {
 namespace {
 
 uint64_t splitmix64(uint64_t& state) {
-  uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  uint64_t z = (state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
 }
 
@@ -19,7 +21,11 @@ class KernelRandom final : public Random {
  public:
   uint64_t next() override {
     uint64_t value = 0;
-    if (getrandom(&value, sizeof value, 0) != static_cast<ssize_t>(sizeof value)) std::abort();
+    ssize_t got;
+    do {
+      got = getrandom(&value, sizeof value, 0);
+    } while (got < 0 && errno == EINTR);
+    MR_CHECK(got == sizeof value, "getrandom failed");  // never partial for 8 bytes
     return value;
   }
 };

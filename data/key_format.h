@@ -28,7 +28,11 @@ struct EncodedKeys {
 /// Encodes the key columns of every selected row. An empty column list gives the empty key (global operators).
 void encode_keys(const Batch& batch, const Schema& schema, std::span<const uint32_t> key_columns, EncodedKeys& out);
 
-/// Decodes one key back into the columns of `out` (types in order), appending one row. False: damaged.
+/// One value in key form at the end of `out`: for sets of distinct values and other states that compare by bytes.
+void append_key_value(const Column& column, uint32_t row, std::string& out);
+
+/// Decodes one key back into the columns of `out` (types in order), appending one row. False: damaged (the
+/// columns may then have different lengths).
 bool decode_key(std::string_view key, std::span<const TypePtr> types, std::span<const std::shared_ptr<Column>> out,
                 Arena& arena);
 
