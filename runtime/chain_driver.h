@@ -1,0 +1,85 @@
+// Runs the operators of one chain as a small explicit stack, under the rules of runtime/spi/operator.h: the deepest
+// stage with work goes first, a stage is called again with the same argument until it answers kNeedInput, and nothing
+// is called while the outputs of the task are full. A stage therefore never holds more than one batch and one
+// watermark. One worker thread; no locks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/metrics.h"
+#include "core/status.h"
+#include "runtime/exchange.h"
+#include "runtime/spi/operator.h"
+#include "runtime/spi/sink.h"
+
+namespace millrace {
+
+/// One node of the chain. A source stage has neither operator nor sink: its rows enter through emit_from_source().
+struct Stage {
+  uint32_t node = 0;
+  std::string step;
+  OperatorPtr op;
+  SinkWriterPtr sink;
+  int32_t chained_port = -1;  // the output port that feeds the next stage
+  MetricPtr records_in;       // null in tests
+  MetricPtr records_out;
+  MetricPtr watermark;
+};
+
+class ChainDriver {
+ public:
+  ChainDriver(OutputRouter& outputs, Clock& clock) : outputs_(outputs), clock_(clock) {}
+  ~ChainDriver();
+
+  /// Stages in flow order, all before the first call.
+  void add(Stage stage);
+
+  // Input. REQUIRES: idle().
+  void push_batch(uint32_t input, Batch batch);
+  void push_watermark(int64_t watermark);
+  /// Starts the processing-time timers that are due.
+  void push_timers(int64_t now_ms);
+  /// Rows of the source stage; one batch per port before the next resume().
+  Output& source_output();
+
+  [[nodiscard]] bool idle() const { return busy_stages_ == 0; }
+  [[nodiscard]] int64_t next_timer_ms() const;
+
+  /// Works until nothing is left (kNeedInput), a stage or the outputs are blocked (kBlocked), or `deadline_ns` of the
+  /// monotonic clock has passed (kMoreOutput).
+  Result<Flow> resume(int64_t deadline_ns);
+
+  /// Barrier, idle, active or end to every edge of the chain. REQUIRES: idle().
+  void broadcast(ElementKind kind, int64_t value, bool final = false);
+  /// Parts of all stages. REQUIRES: idle().
+  Result<std::vector<SnapshotPartPtr>> snapshot();
+  Status checkpoint_completed(int64_t checkpoint_id);
+  Status close();
+  /// The step that the last error came from.
+  [[nodiscard]] const std::string& failed_step() const { return failed_step_; }
+
+ private:
+  class StageOutput;
+  struct Frame;
+  Status run(uint32_t index);
+  Result<Flow> call(Frame& frame);
+  Result<Flow> write(Frame& frame);
+  void deliver(uint32_t index, uint32_t port, Batch batch);
+  void forward_watermark(uint32_t index, int64_t watermark);
+  void update_busy(Frame& frame);
+  Error fail(const Frame& frame, Error error);
+
+  OutputRouter& outputs_;
+  Clock& clock_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+  uint32_t busy_stages_ = 0;
+  int64_t now_ms_ = 0;
+  bool blocked_ = false;
+  std::string failed_step_;
+};
+
+}  // namespace millrace

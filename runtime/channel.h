@@ -1,0 +1,66 @@
+// The edge between two subtasks: one producer, one consumer, elements in order. Bounded in bytes, and an empty channel
+// always takes one entry, so a batch of any size passes. Barriers, watermarks and the end travel in band behind the
+// rows before them. A refused producer is woken when the consumer takes something; a consumer is woken by every
+// element. Producer calls offer(); consumer calls front() and pop(); each from its own worker thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/spsc_queue.h"
+#include "core/waker.h"
+#include "data/batch.h"
+
+namespace millrace {
+
+enum class ElementKind : uint8_t {
+  kBatch,
+  kWatermark,
+  kBarrier,
+  kIdle,  // the producer has nothing that could hold watermarks back; its watermark does not count until kActive
+  kActive,
+  kEnd,  // no more rows; barriers still follow, so that finished tasks take part in checkpoints
+};
+
+struct Element {
+  ElementKind kind = ElementKind::kBatch;
+  bool final = false;  // kBarrier: the job stops behind it
+  int64_t value = 0;   // watermark, or checkpoint id of a barrier
+  size_t bytes = 0;    // memory pinned; set by the channel
+  Batch batch;
+};
+
+class Channel {
+ public:
+  static constexpr size_t kDefaultBytes = 1 << 20;
+
+  explicit Channel(size_t bytes_max = kDefaultBytes, size_t entries_max = 256);
+
+  /// The wakers of the two workers; the same waker on both sides needs no notices and gets none.
+  void connect(Waker* producer, Waker* consumer);
+
+  /// Takes the element, or leaves it untouched and answers false: the producer's waker is notified when there is room.
+  bool offer(Element& element);
+  /// The next element, nullptr when empty.
+  Element* front() { return queue_.front(); }
+  /// Removes the next element. REQUIRES: front() is not null.
+  Element pop();
+
+  [[nodiscard]] size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] size_t entries() const { return queue_.size(); }
+  /// Fill of the channel between 0 and 1.
+  [[nodiscard]] double usage() const;
+
+ private:
+  bool push(Element& element);
+
+  SpscQueue<Element> queue_;
+  const size_t bytes_max_;
+  std::atomic<size_t> bytes_{0};
+  std::atomic<bool> producer_waits_{false};
+  Waker* producer_ = nullptr;
+  Waker* consumer_ = nullptr;
+};
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+// All channels into one subtask, merged: aligns barriers (a channel that delivered one waits until the others have),
+// combines watermarks to the minimum over channels that are neither idle nor ended, and tells when all are idle or
+// ended. Channels go on delivering barriers after their end, so a task whose inputs have all ended still takes part.
+// One worker thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/channel.h"
+
+namespace millrace {
+
+struct GateEvent {
+  ElementKind kind = ElementKind::kBatch;
+  uint32_t input = 0;  // kBatch: input number of the step
+  int64_t value = 0;   // kWatermark: the combined one; kBarrier: the checkpoint all channels have reached
+  bool final = false;  // kBarrier
+  Batch batch;
+};
+
+class InputGate {
+ public:
+  /// Without alignment (checkpoints `at_least_once`) channels go on behind their barrier.
+  explicit InputGate(bool align = true) : align_(align) {}
+  void add(Channel* channel, uint32_t input) { inputs_.push_back({.channel = channel, .input = input}); }
+
+  /// False: nothing to read now.
+  bool next(GateEvent& event);
+  [[nodiscard]] bool ended() const { return reported_end_; }
+  [[nodiscard]] bool aligning() const;
+  [[nodiscard]] double usage() const;
+
+ private:
+  struct Input {
+    Channel* channel = nullptr;
+    uint32_t input = 0;
+    int64_t watermark = kWatermarkMin;
+    int64_t barrier = 0;  // the last one delivered
+    bool idle = false;
+    bool ended = false;
+  };
+  bool take(Input& from, GateEvent& event);
+  bool status_changed(GateEvent& event);
+  bool barrier_reached(GateEvent& event);
+
+  bool align_;
+  std::vector<Input> inputs_;
+  size_t next_ = 0;
+  int64_t watermark_ = kWatermarkMin;
+  int64_t completed_ = 0;  // the last checkpoint reported
+  int64_t final_ = 0;
+  bool idle_ = false;
+  bool reported_end_ = false;
+};
+
+}  // namespace millrace
