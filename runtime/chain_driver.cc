@@ -35,6 +35,8 @@ struct ChainDriver::Frame {
   [[nodiscard]] bool busy() const { return has_batch || has_watermark || has_timer; }
 };
 
+ChainDriver::ChainDriver(OutputRouter& outputs, Clock& clock) : outputs_(outputs), clock_(clock) {}
+
 ChainDriver::~ChainDriver() = default;
 
 void ChainDriver::add(Stage stage) {
@@ -127,6 +129,7 @@ Result<Flow> ChainDriver::call(Frame& frame) {
 
 Status ChainDriver::run(uint32_t index) {
   Frame& frame = *frames_[index];
+  ++calls_;
   Result<Flow> flow = call(frame);
   if (!flow) return std::unexpected(fail(frame, std::move(flow).error()));
   switch (*flow) {
@@ -134,6 +137,7 @@ Status ChainDriver::run(uint32_t index) {
       return {};
     case Flow::kBlocked:
       blocked_ = true;
+      --calls_;  // nothing happened
       return {};
     case Flow::kDone:
       frame.done = true;

@@ -32,7 +32,7 @@ struct Stage {
 
 class ChainDriver {
  public:
-  ChainDriver(OutputRouter& outputs, Clock& clock) : outputs_(outputs), clock_(clock) {}
+  ChainDriver(OutputRouter& outputs, Clock& clock);
   ~ChainDriver();
 
   /// Stages in flow order, all before the first call.
@@ -59,6 +59,8 @@ class ChainDriver {
   Result<std::vector<SnapshotPartPtr>> snapshot();
   Status checkpoint_completed(int64_t checkpoint_id);
   Status close();
+  /// Calls of operators so far, to tell progress from waiting.
+  [[nodiscard]] uint64_t calls() const { return calls_; }
   /// The step that the last error came from.
   [[nodiscard]] const std::string& failed_step() const { return failed_step_; }
 
@@ -78,6 +80,7 @@ class ChainDriver {
   std::vector<std::unique_ptr<Frame>> frames_;
   uint32_t busy_stages_ = 0;
   int64_t now_ms_ = 0;
+  uint64_t calls_ = 0;
   bool blocked_ = false;
   std::string failed_step_;
 };

@@ -108,7 +108,10 @@ bool EdgeOutput::drain() {
   if (drained_) return true;
   bool empty = true;
   for (Target& target : targets_) {
-    while (!target.outbox.empty() && target.channel->offer(target.outbox.front())) target.outbox.pop_front();
+    while (!target.outbox.empty() && target.channel->offer(target.outbox.front())) {
+      target.outbox.pop_front();
+      ++sent_;
+    }
     empty = empty && target.outbox.empty();
   }
   drained_ = empty;
@@ -156,6 +159,12 @@ bool OutputRouter::drain() {
   bool drained = true;
   for (const auto& edge : edges_) drained = edge->drain() && drained;
   return drained;
+}
+
+uint64_t OutputRouter::sent() const {
+  uint64_t sent = 0;
+  for (const auto& edge : edges_) sent += edge->sent();
+  return sent;
 }
 
 double OutputRouter::usage() const {

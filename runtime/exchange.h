@@ -50,6 +50,7 @@ class EdgeOutput {
   }
   /// Moves outboxes into channels; false while something is left.
   bool drain();
+  [[nodiscard]] uint64_t sent() const { return sent_; }
   [[nodiscard]] double usage() const;
 
  private:
@@ -71,6 +72,7 @@ class EdgeOutput {
   uint32_t next_target_ = 0;
   int64_t oldest_ms_ = INT64_MAX;
   bool drained_ = true;
+  uint64_t sent_ = 0;
 };
 
 class OutputRouter {
@@ -85,6 +87,8 @@ class OutputRouter {
   [[nodiscard]] int64_t next_flush_ms() const;
   bool drain();
   [[nodiscard]] bool empty() const { return edges_.empty(); }
+  /// Elements put into channels so far.
+  [[nodiscard]] uint64_t sent() const;
   [[nodiscard]] double usage() const;
 
  private:

@@ -1,0 +1,254 @@
+#include "runtime/source_task.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/bytes.h"
+#include "runtime/dead_letters.h"
+
+namespace millrace {
+
+namespace {
+
+StateDescriptor splits_state(const std::string& step) {
+  return {.step = step,
+          .name = "splits",
+          .kind = StateKind::kSplit,
+          .layout = "split STRING -> max_timestamp BIGINT, watermark BIGINT, state BYTES"};
+}
+
+void count(const MetricPtr& metric, double by) {
+  if (metric && by != 0) metric->add(by);
+}
+
+}  // namespace
+
+SourceTask::SourceTask(SourceTaskConfig config, SourceReaderPtr reader, DecoderPtr decoder, SourceMetrics metrics)
+    : config_(std::move(config)),
+      reader_(std::move(reader)),
+      metrics_(std::move(metrics)),
+      maker_(config_.source, config_.schema, std::move(decoder)),
+      watermarks_(config_.source->event_time.out_of_orderness_ms, config_.source->event_time.idle_timeout_ms),
+      has_watermarks_(config_.source->event_time.column >= 0),
+      rate_(config_.source->rate_limit / std::max(1U, config_.context.parallelism)) {}
+
+Status SourceTask::load(const RestoredState& restored) {
+  return restored.visit(splits_state(config_.step), {}, config_.context.subtask, config_.context.parallelism,
+                        [&](uint32_t, std::string_view key, std::string_view value) -> Status {
+                          ByteReader in(value);
+                          SplitWatermarks::Saved saved;
+                          saved.max_timestamp = in.get<int64_t>();
+                          saved.watermark = in.get<int64_t>();
+                          std::string state(in.get_string());
+                          if (!in.done()) {
+                            return make_error(ErrorCode::kCorruptState,
+                                              "position of split `" + std::string(key) + "` cannot be read");
+                          }
+                          restored_.emplace(std::string(key), saved);
+                          config_.context.splits.push_back({std::string(key), std::move(state)});
+                          return {};
+                        });
+}
+
+Status SourceTask::open(const RestoredState* restored) {
+  if (restored != nullptr) {
+    MR_TRY(load(*restored));
+    config_.context.restored = true;
+  }
+  MR_TRY(reader_->open(config_.context));
+  add_new_splits();
+  return {};
+}
+
+void SourceTask::add_new_splits() {
+  while (watermarks_.size() < reader_->split_count()) {
+    const uint32_t split = watermarks_.size();
+    const auto saved = restored_.find(reader_->split_id(split));
+    watermarks_.add(saved == restored_.end() ? SplitWatermarks::Saved{} : saved->second, active_ms_);
+    if (reader_->split_finished(split)) watermarks_.finish(split);
+  }
+}
+
+void SourceTask::account(int64_t now_ms, bool blocked) {
+  if (last_seen_ms_ >= 0 && !was_blocked_ && now_ms > last_seen_ms_) active_ms_ += now_ms - last_seen_ms_;
+  last_seen_ms_ = now_ms;
+  was_blocked_ = blocked;
+}
+
+Result<SourceEvent> SourceTask::next(int64_t now_ms, Output& out) {
+  account(now_ms, false);
+  if (ended_) return SourceEvent::kNothing;
+  if (reader_ended_) {
+    if (idle_) {
+      idle_ = false;
+      return SourceEvent::kActive;
+    }
+    if (announced_ != kWatermarkMax) {
+      announced_ = kWatermarkMax;
+      return SourceEvent::kWatermark;
+    }
+    ended_ = true;
+    return SourceEvent::kEnd;
+  }
+  if (last_emit_ms_ == INT64_MIN) {
+    last_emit_ms_ = now_ms;
+    rows_since_watermark_ = false;
+    // The restored watermark goes out before the first row.
+    if (has_watermarks_ && watermarks_.combined() > announced_) {
+      announced_ = watermarks_.combined();
+      return SourceEvent::kWatermark;
+    }
+  }
+  if (has_watermarks_) {
+    const bool idle = watermarks_.all_idle();
+    if (idle_ && !idle) {
+      idle_ = false;
+      return SourceEvent::kActive;
+    }
+    if (watermark_due(now_ms)) return SourceEvent::kWatermark;
+    if (idle && !idle_) {
+      idle_ = true;
+      return SourceEvent::kIdle;
+    }
+  }
+  return poll(now_ms, out);
+}
+
+bool SourceTask::watermark_due(int64_t now_ms) {
+  if (!rows_since_watermark_) return false;
+  const EventTimeConfig& config = config_.source->event_time;
+  if (config.emit == WatermarkEmit::kInterval && now_ms - last_emit_ms_ < config.emit_interval_ms) return false;
+  rows_since_watermark_ = false;
+  last_emit_ms_ = now_ms;
+  const int64_t watermark = watermarks_.combined();
+  if (watermark <= announced_) return false;
+  announced_ = watermark;
+  return true;
+}
+
+uint32_t SourceTask::rows_allowed(int64_t now_ms) {
+  uint32_t rows = config_.batch_rows;
+  if (config_.source->event_time.emit == WatermarkEmit::kRecord) rows = 1;
+  if (rate_ <= 0) return rows;
+  const double burst = std::max(1.0, rate_ / 10);
+  if (tokens_at_ms_ < 0) {
+    tokens_ = 1;
+  } else {
+    tokens_ = std::min(burst, tokens_ + rate_ * static_cast<double>(now_ms - tokens_at_ms_) / 1000.0);
+  }
+  tokens_at_ms_ = now_ms;
+  return static_cast<uint32_t>(std::min<double>(rows, std::floor(tokens_)));
+}
+
+Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
+  const uint32_t allowed = rows_allowed(now_ms);
+  if (allowed == 0) return SourceEvent::kNothing;
+  MR_ASSIGN(const PollResult polled, reader_->poll(allowed, chunk_));
+  add_new_splits();
+  switch (polled) {
+    case PollResult::kEnd:
+      reader_ended_ = true;
+      return SourceEvent::kProgress;
+    case PollResult::kNothing: {
+      const int64_t before = watermarks_.combined();
+      look_for_idle();
+      // A split that stopped counting may let the watermark rise.
+      if (has_watermarks_ && watermarks_.combined() > before) rows_since_watermark_ = true;
+      const bool changed = has_watermarks_ && watermarks_.all_idle() != idle_;
+      return changed || watermark_due(now_ms) ? next(now_ms, out) : SourceEvent::kNothing;
+    }
+    case PollResult::kData:
+      break;
+  }
+  MR_TRY(emit(chunk_, now_ms, out));
+  return SourceEvent::kProgress;
+}
+
+void SourceTask::look_for_idle() {
+  for (uint32_t split = 0; split < watermarks_.size(); ++split) {
+    if (reader_->split_finished(split)) watermarks_.finish(split);
+    watermarks_.look_for_idle(split, reader_->split_at_end(split), active_ms_);
+  }
+}
+
+Status SourceTask::emit(SourceChunk& chunk, int64_t now_ms, Output& out) {
+  MR_TRY(maker_.make(chunk, now_ms, rows_));
+  if (rate_ > 0) tokens_ -= rows_.records;
+  count(metrics_.records, rows_.records);
+  count(metrics_.bytes, static_cast<double>(rows_.bytes));
+  count(metrics_.skipped, rows_.skipped);
+  watermarks_.rows(chunk.split, rows_.max_timestamp, active_ms_);
+  if (reader_->split_finished(chunk.split)) watermarks_.finish(chunk.split);
+  reader_->split_progress(chunk.split, watermarks_.max_timestamp(chunk.split));
+  rows_since_watermark_ = true;
+  if (!rows_.bad.empty()) MR_TRY(handle_bad(std::get_if<RecordBatch>(&chunk.payload), now_ms, out));
+  if (!rows_.ahead.empty()) {
+    count(metrics_.ahead, rows_.ahead.selected());
+    if (config_.ahead_port >= 0) out.emit(static_cast<uint32_t>(config_.ahead_port), std::move(rows_.ahead));
+  }
+  if (!rows_.batch.empty()) out.emit(0, std::move(rows_.batch));
+  if (auto* records = std::get_if<RecordBatch>(&chunk.payload)) records->clear();
+  return {};
+}
+
+Status SourceTask::handle_bad(const RecordBatch* records, int64_t now_ms, Output& out) {
+  const auto number = static_cast<double>(rows_.bad.size());
+  count(metrics_.bad, number);
+  switch (config_.source->format.bad_record) {
+    case OnError::kFail:
+      return make_error(rows_.bad.front().code, describe_bad_record(records, rows_.bad.front()),
+                        "set `bad_record: skip` or `dead_letter` on the format to go on without such records");
+    case OnError::kSkip:
+      return {};
+    case OnError::kDeadLetter:
+      break;
+  }
+  count(metrics_.dead_letters, number);
+  if (config_.dead_letter_port >= 0) {
+    out.emit(static_cast<uint32_t>(config_.dead_letter_port),
+             make_source_dead_letters(config_.step, records, rows_.bad, now_ms));
+  }
+  return {};
+}
+
+int64_t SourceTask::next_wakeup_ms() const {
+  if (ended_) return INT64_MAX;
+  int64_t next = reader_->next_poll_ms();
+  const EventTimeConfig& config = config_.source->event_time;
+  if (has_watermarks_ && rows_since_watermark_ && config.emit == WatermarkEmit::kInterval) {
+    next = std::min(next, last_emit_ms_ + config.emit_interval_ms);
+  }
+  if (const int64_t idle = watermarks_.next_idle_ms(); has_watermarks_ && idle != INT64_MAX) {
+    // A split that is not at its end yet is looked at again when the reader wakes the task.
+    const int64_t due = last_seen_ms_ + std::max<int64_t>(1, idle - active_ms_);
+    if (idle > active_ms_) next = std::min(next, due);
+  }
+  if (rate_ > 0 && tokens_ < 1) {
+    next = std::min(next, tokens_at_ms_ + static_cast<int64_t>(std::ceil((1 - tokens_) * 1000.0 / rate_)));
+  }
+  return next;
+}
+
+SnapshotPartPtr SourceTask::snapshot(int64_t checkpoint_id) {
+  auto part = std::make_unique<RowsSnapshot>(splits_state(config_.step));
+  std::vector<SplitState> states;
+  for (uint32_t split = 0; split < reader_->split_count(); ++split) {
+    const SplitWatermarks::Saved saved = watermarks_.saved(split);
+    states.push_back({reader_->split_id(split), reader_->split_state(split)});
+    ByteWriter value;
+    value.put(saved.max_timestamp);
+    value.put(saved.watermark);
+    value.put_string(states.back().state);
+    part->add(0, states.back().split, value.take());
+  }
+  at_barrier_[checkpoint_id] = std::move(states);
+  return part;
+}
+
+void SourceTask::checkpoint_completed(int64_t checkpoint_id) {
+  const auto found = at_barrier_.find(checkpoint_id);
+  if (found != at_barrier_.end()) reader_->checkpoint_completed(checkpoint_id, found->second);
+  at_barrier_.erase(at_barrier_.begin(), at_barrier_.upper_bound(checkpoint_id));
+}
+
+}  // namespace millrace

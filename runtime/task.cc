@@ -1,0 +1,195 @@
+#include "runtime/task.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+Task::Task(TaskParts parts, Clock& clock, std::unique_ptr<TaskEvents> events)
+    : parts_(std::move(parts)), clock_(clock), events_(std::move(events)), driver_(parts_.outputs, clock) {}
+
+Status Task::open() {
+  for (size_t i = 0; i < parts_.stages.size(); ++i) {
+    Stage& stage = parts_.stages[i];
+    TaskParts::StageContext& context = parts_.contexts[i];
+    Status opened;
+    if (stage.op) opened = stage.op->open(context.op);
+    if (stage.sink) opened = stage.sink->open(context.sink);
+    if (!opened) return std::unexpected(std::move(opened).error().with_context("step `" + stage.step + "`"));
+    driver_.add(std::move(stage));
+  }
+  parts_.stages.clear();
+  if (parts_.source) MR_TRY(parts_.source->open(parts_.restored));
+  events_->running();
+  return {};
+}
+
+TaskStep Task::step(int64_t deadline_ns) {
+  if (failed_) return {};
+  const int64_t begin_ns = clock_.monotonic_ns();
+  if (!opened_) {
+    opened_ = true;
+    if (Status status = open(); !status) {
+      fail(status.error());
+      return {};
+    }
+  }
+  Result<TaskStep> stepped = try_step(deadline_ns, clock_.wall_ms());
+  if (!stepped) {
+    fail(stepped.error());
+    return {};
+  }
+  account(*stepped, begin_ns);
+  return *stepped;
+}
+
+Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
+  TaskStep result;
+  parts_.outputs.flush_due(now_ms);
+  const uint64_t calls = driver_.calls();
+  const uint64_t sent = parts_.outputs.sent();
+  while (true) {
+    MR_ASSIGN(const Flow flow, driver_.resume(deadline_ns));
+    result.progressed = result.progressed || driver_.calls() != calls || parts_.outputs.sent() != sent;
+    if (flow == Flow::kBlocked) {
+      if (parts_.source) parts_.source->blocked(now_ms);
+      result.blocked = true;
+      return result;
+    }
+    if (flow == Flow::kMoreOutput) return result;
+    if (driver_.next_timer_ms() <= now_ms && !stopped_) {
+      driver_.push_timers(now_ms);
+      continue;
+    }
+    if (result.progressed && clock_.monotonic_ns() >= deadline_ns) return result;
+    MR_ASSIGN(const bool pulled, pull(now_ms));
+    if (!pulled) return result;
+    result.progressed = true;
+  }
+}
+
+Result<bool> Task::pull(int64_t now_ms) {
+  if (!triggers_.empty()) {
+    const Trigger trigger = triggers_.front();
+    triggers_.pop_front();
+    MR_TRY(barrier(trigger.id, trigger.final));
+    return true;
+  }
+  if (stopped_) return false;
+  return parts_.source ? pull_source(now_ms) : pull_gate();
+}
+
+Result<bool> Task::pull_source(int64_t now_ms) {
+  SourceTask& source = *parts_.source;
+  MR_ASSIGN(const SourceEvent event, source.next(now_ms, driver_.source_output()));
+  switch (event) {
+    case SourceEvent::kNothing:
+      return false;
+    case SourceEvent::kProgress:
+      return true;
+    case SourceEvent::kWatermark:
+      driver_.push_watermark(source.watermark());
+      return true;
+    case SourceEvent::kIdle:
+    case SourceEvent::kActive:
+      driver_.broadcast(event == SourceEvent::kIdle ? ElementKind::kIdle : ElementKind::kActive, 0);
+      return true;
+    case SourceEvent::kEnd:
+      end();
+      return true;
+  }
+  return false;
+}
+
+Result<bool> Task::pull_gate() {
+  if (!parts_.gate->next(event_)) {
+    if (alignment_began_ns_ == 0 && parts_.gate->aligning()) alignment_began_ns_ = clock_.monotonic_ns();
+    return false;
+  }
+  switch (event_.kind) {
+    case ElementKind::kBatch:
+      driver_.push_batch(event_.input, std::move(event_.batch));
+      break;
+    case ElementKind::kWatermark:
+      driver_.push_watermark(event_.value);
+      break;
+    case ElementKind::kBarrier:
+      MR_TRY(barrier(event_.value, event_.final));
+      break;
+    case ElementKind::kIdle:
+    case ElementKind::kActive:
+      driver_.broadcast(event_.kind, 0);
+      break;
+    case ElementKind::kEnd:
+      end();
+      break;
+  }
+  return true;
+}
+
+Status Task::barrier(int64_t checkpoint_id, bool final) {
+  if (alignment_began_ns_ != 0) {
+    const auto aligned_ns = static_cast<double>(clock_.monotonic_ns() - alignment_began_ns_);
+    if (parts_.metrics.alignment_seconds) parts_.metrics.alignment_seconds->set(aligned_ns / 1e9);
+    alignment_began_ns_ = 0;
+  }
+  MR_ASSIGN(std::vector<SnapshotPartPtr> parts, driver_.snapshot());
+  if (parts_.source) parts.push_back(parts_.source->snapshot(checkpoint_id));
+  driver_.broadcast(ElementKind::kBarrier, checkpoint_id, final);
+  if (final) {
+    final_checkpoint_ = checkpoint_id;
+    stopped_ = true;
+  }
+  events_->snapshot_taken(checkpoint_id, ended_, std::move(parts));
+  return {};
+}
+
+void Task::end() {
+  driver_.broadcast(ElementKind::kEnd, 0);
+  ended_ = true;
+  events_->finished();
+}
+
+void Task::fail(const Error& error) {
+  failed_ = true;
+  events_->failed(driver_.failed_step(), error);
+}
+
+void Task::trigger_checkpoint(int64_t checkpoint_id, bool final) {
+  if (parts_.source && !failed_) triggers_.push_back({checkpoint_id, final});
+}
+
+void Task::checkpoint_completed(int64_t checkpoint_id) {
+  if (failed_ || !opened_) return;
+  if (parts_.source) parts_.source->checkpoint_completed(checkpoint_id);
+  Status status = driver_.checkpoint_completed(checkpoint_id);
+  if (status && checkpoint_id == final_checkpoint_) status = driver_.close();
+  if (!status) fail(status.error());
+}
+
+int64_t Task::next_wakeup_ms() const {
+  if (failed_ || !opened_) return INT64_MAX;
+  int64_t next = parts_.outputs.next_flush_ms();
+  if (stopped_) return next;
+  next = std::min(next, driver_.next_timer_ms());
+  // A blocked source is woken by room in its outputs; its own times count again then.
+  if (parts_.source && !was_blocked_) next = std::min(next, parts_.source->next_wakeup_ms());
+  return next;
+}
+
+void Task::account(const TaskStep& step, int64_t begin_ns) {
+  const int64_t end_ns = clock_.monotonic_ns();
+  const TaskMetrics& metrics = parts_.metrics;
+  if (last_step_ns_ != 0) {
+    const MetricPtr& waited = was_blocked_ ? metrics.blocked_seconds : metrics.idle_seconds;
+    if (waited) waited->add(static_cast<double>(begin_ns - last_step_ns_) / 1e9);
+  }
+  const MetricPtr& spent = step.progressed ? metrics.busy_seconds : metrics.idle_seconds;
+  if (spent) spent->add(static_cast<double>(end_ns - begin_ns) / 1e9);
+  if (metrics.queue_usage) {
+    metrics.queue_usage->set(parts_.gate ? parts_.gate->usage() : parts_.outputs.usage());
+  }
+  was_blocked_ = step.blocked;
+  last_step_ns_ = end_ns;
+}
+
+}  // namespace millrace
