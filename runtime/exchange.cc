@@ -43,13 +43,19 @@ void EdgeOutput::emit(const Batch& batch, int64_t now_ms) {
   }
   // A filter that left few rows must not pin the whole batch in a channel.
   const bool sparse = batch.selection != nullptr && batch.selection->size() * 8 < batch.rows;
-  const Batch dense = sparse ? compact(batch, *config_.schema) : batch;
+  Batch dense = sparse ? compacted(batch) : batch;
   if (config_.partitioning == Partitioning::kBroadcast) {
     for (Target& target : targets_) send(target, dense);
     return;
   }
-  send(targets_[next_target_], dense);
+  send(targets_[next_target_], std::move(dense));
   if (++next_target_ == targets_.size()) next_target_ = 0;
+}
+
+Batch EdgeOutput::compacted(const Batch& batch) {
+  if (!compactor_) compactor_ = std::make_unique<BatchBuilder>(config_.schema);
+  compactor_->append(batch, batch.selection->data(), batch.selected());
+  return compactor_->finish();
 }
 
 void EdgeOutput::scatter(const Batch& batch, int64_t now_ms) {

@@ -61,6 +61,7 @@ class EdgeOutput {
     std::vector<uint32_t> rows;  // scratch of scatter
   };
   void scatter(const Batch& batch, int64_t now_ms);
+  Batch compacted(const Batch& batch);
   void send(Target& target, Batch batch);
   void flush(Target& target);
   void flush_all();
@@ -69,6 +70,7 @@ class EdgeOutput {
   std::vector<Target> targets_;
   std::vector<uint32_t> target_of_group_;
   EncodedKeys keys_;
+  std::unique_ptr<BatchBuilder> compactor_;
   uint32_t next_target_ = 0;
   int64_t oldest_ms_ = INT64_MAX;
   bool drained_ = true;

@@ -169,10 +169,10 @@ void Task::checkpoint_completed(int64_t checkpoint_id) {
 int64_t Task::next_wakeup_ms() const {
   if (failed_ || !opened_) return INT64_MAX;
   int64_t next = parts_.outputs.next_flush_ms();
-  if (stopped_) return next;
+  // A blocked task is woken by room in its outputs or by its operator; its own times count again then.
+  if (stopped_ || was_blocked_) return next;
   next = std::min(next, driver_.next_timer_ms());
-  // A blocked source is woken by room in its outputs; its own times count again then.
-  if (parts_.source && !was_blocked_) next = std::min(next, parts_.source->next_wakeup_ms());
+  if (parts_.source) next = std::min(next, parts_.source->next_wakeup_ms());
   return next;
 }
 

@@ -1,0 +1,130 @@
+#include "runtime/deployment.h"
+
+#include <algorithm>
+
+#include "runtime/task_builder.h"
+
+namespace millrace {
+
+namespace {
+
+class ForwardingEvents final : public TaskEvents {
+ public:
+  ForwardingEvents(DeploymentEvents& events, TaskId task) : events_(events), task_(task) {}
+  void running() override { events_.running(task_); }
+  void snapshot_taken(int64_t checkpoint_id, bool finished, std::vector<SnapshotPartPtr> parts) override {
+    events_.snapshot_taken(task_, checkpoint_id, finished, std::move(parts));
+  }
+  void finished() override { events_.finished(task_); }
+  void failed(const std::string& step, const Error& error) override { events_.failed(task_, step, error); }
+
+ private:
+  DeploymentEvents& events_;
+  TaskId task_;
+};
+
+}  // namespace
+
+std::vector<TaskId> task_ids(const PhysicalPlan& plan) {
+  std::vector<TaskId> ids;
+  for (uint32_t chain = 0; chain < plan.chains.size(); ++chain) {
+    for (uint32_t subtask = 0; subtask < plan.chains[chain].parallelism; ++subtask) ids.push_back({chain, subtask});
+  }
+  return ids;
+}
+
+class DeploymentBuilder {
+ public:
+  explicit DeploymentBuilder(Deployment& out)
+      : out_(out), graph_(*out.config_.graph), plan_(make_physical_plan(*out.config_.graph)) {}
+
+  Status build() {
+    uint32_t slots = 1;
+    for (const Chain& chain : plan_.chains) slots = std::max(slots, chain.parallelism);
+    for (uint32_t i = 0; i < slots; ++i) out_.workers_.push_back(std::make_unique<Worker>(*out_.config_.clock));
+    out_.task_ids_ = task_ids(plan_);
+    parts_.resize(plan_.chains.size());
+    for (const TaskId id : out_.task_ids_) {
+      MR_ASSIGN(TaskParts parts, build_task({.config = out_.config_, .plan = plan_, .id = id, .waker = waker(id)}));
+      parts_[id.chain].push_back(std::move(parts));
+    }
+    for (const PhysicalEdge& edge : plan_.edges) connect(edge);
+    for (const TaskId id : out_.task_ids_) {
+      auto events = std::make_unique<ForwardingEvents>(*out_.config_.events, id);
+      out_.workers_[id.subtask]->add(
+          std::make_unique<Task>(std::move(parts_[id.chain][id.subtask]), *out_.config_.clock, std::move(events)));
+    }
+    return {};
+  }
+
+ private:
+  Waker& waker(TaskId id) { return out_.workers_[id.subtask]->waker(); }
+
+  void connect(const PhysicalEdge& edge) {
+    const uint32_t producers = plan_.chains[edge.from_chain].parallelism;
+    const uint32_t consumers = plan_.chains[edge.to_chain].parallelism;
+    for (uint32_t from = 0; from < producers; ++from) {
+      std::vector<Channel*> channels;
+      for (const uint32_t to : edge_targets(edge.partitioning, producers, from, consumers)) {
+        out_.channels_.push_back(std::make_unique<Channel>());
+        Channel* channel = out_.channels_.back().get();
+        channel->connect(&waker({edge.from_chain, from}), &waker({edge.to_chain, to}));
+        parts_[edge.to_chain][to].gate->add(channel, edge.to_input);
+        channels.push_back(channel);
+      }
+      EdgeConfig config{.node = edge.from_node,
+                        .port = edge.port,
+                        .partitioning = edge.partitioning,
+                        .key_columns = edge.key_columns,
+                        .schema = graph_.nodes[edge.from_node].outputs[edge.port].schema,
+                        .max_parallelism = graph_.settings.max_parallelism,
+                        .buffer_timeout_ms = graph_.settings.buffer_timeout_ms,
+                        .flush_rows = std::min(graph_.settings.batch_rows, kBatchRowsMax)};
+      parts_[edge.from_chain][from].outputs.add(std::make_unique<EdgeOutput>(std::move(config), std::move(channels)));
+    }
+  }
+
+  Deployment& out_;
+  const JobGraph& graph_;
+  PhysicalPlan plan_;
+  std::vector<std::vector<TaskParts>> parts_;
+};
+
+Result<std::unique_ptr<Deployment>> Deployment::make(DeploymentConfig config) {
+  std::unique_ptr<Deployment> deployment(new Deployment(std::move(config)));
+  MR_TRY(DeploymentBuilder(*deployment).build());
+  return deployment;
+}
+
+Deployment::~Deployment() { stop(); }
+
+void Deployment::start() {
+  for (const auto& worker : workers_) worker->start();
+}
+
+void Deployment::trigger_checkpoint(int64_t checkpoint_id, bool final) {
+  for (const auto& worker : workers_) worker->trigger_checkpoint(checkpoint_id, final);
+}
+
+void Deployment::checkpoint_completed(int64_t checkpoint_id) {
+  for (const auto& worker : workers_) worker->checkpoint_completed(checkpoint_id);
+}
+
+void Deployment::stop() {
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+}
+
+bool Deployment::run_once() {
+  bool progressed = false;
+  for (const auto& worker : workers_) progressed = worker->run_once() || progressed;
+  return progressed;
+}
+
+int64_t Deployment::next_wakeup_ms() const {
+  int64_t next = INT64_MAX;
+  for (const auto& worker : workers_) next = std::min(next, worker->next_wakeup_ms());
+  return next;
+}
+
+}  // namespace millrace

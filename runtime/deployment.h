@@ -1,0 +1,76 @@
+// The tasks of one attempt of a job in this process: readers, operators and writers made by the registry's factories,
+// channels between them, and one worker per slot; slot i runs subtask i of every chain. Threads start with start();
+// tests step the workers by hand instead.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/metrics.h"
+#include "plan/job_graph.h"
+#include "plan/physical_plan.h"
+#include "runtime/spi/factories.h"
+#include "runtime/worker.h"
+#include "state/protocol/task_snapshot.h"
+
+namespace millrace {
+
+/// What the tasks report; called on worker threads, must not wait.
+class DeploymentEvents {
+ public:
+  virtual ~DeploymentEvents() = default;
+  virtual void running(TaskId task) = 0;
+  virtual void snapshot_taken(TaskId task, int64_t checkpoint_id, bool finished,
+                              std::vector<SnapshotPartPtr> parts) = 0;
+  virtual void finished(TaskId task) = 0;
+  virtual void failed(TaskId task, const std::string& step, const Error& error) = 0;
+};
+
+struct DeploymentConfig {
+  std::shared_ptr<const JobGraph> graph;
+  const Registry* registry = nullptr;
+  std::string job_id;
+  bool until_done = false;
+  Clock* clock = nullptr;
+  MetricRegistry* metrics = nullptr;              // may be null
+  std::shared_ptr<const RestoredState> restored;  // null on a fresh start
+  DeploymentEvents* events = nullptr;             // outlives the deployment
+  /// Replaces the writer of a sink (row limits, capturing tests); may be empty.
+  std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;
+};
+
+class Deployment {
+ public:
+  static Result<std::unique_ptr<Deployment>> make(DeploymentConfig config);
+  ~Deployment();
+
+  void start();
+  void trigger_checkpoint(int64_t checkpoint_id, bool final);
+  void checkpoint_completed(int64_t checkpoint_id);
+  /// Ends all workers behind the commands given before, and waits for them.
+  void stop();
+
+  /// Steps every worker once on this thread; true when something moved.
+  bool run_once();
+  [[nodiscard]] int64_t next_wakeup_ms() const;
+  [[nodiscard]] const std::vector<TaskId>& tasks() const { return task_ids_; }
+
+ private:
+  explicit Deployment(DeploymentConfig config) : config_(std::move(config)) {}
+
+  DeploymentConfig config_;
+  std::vector<TaskId> task_ids_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  friend class DeploymentBuilder;
+};
+
+/// All tasks of a plan, in order.
+std::vector<TaskId> task_ids(const PhysicalPlan& plan);
+
+}  // namespace millrace
