@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/expr/evaluator.h"
 #include "runtime/metadata_columns.h"
 
 namespace millrace {
@@ -24,7 +25,16 @@ std::vector<DecodeColumn> decode_columns(const SourceConfig& config) {
   return columns;
 }
 
-struct SourceRowMaker::Computed {};
+/// Columns `AS expression`; each may read those above it.
+struct SourceRowMaker::Computed {
+  struct Entry {
+    uint32_t column = 0;
+    std::unique_ptr<Evaluator> evaluator;
+  };
+  std::vector<Entry> entries;
+  std::vector<ColumnPtr> results;
+  RowErrors errors;
+};
 
 SourceRowMaker::SourceRowMaker(std::shared_ptr<const SourceConfig> config, SchemaPtr schema, DecoderPtr decoder)
     : config_(std::move(config)), schema_(std::move(schema)), decoder_(std::move(decoder)) {
@@ -37,6 +47,17 @@ SourceRowMaker::SourceRowMaker(std::shared_ptr<const SourceConfig> config, Schem
 }
 
 SourceRowMaker::~SourceRowMaker() = default;
+
+Status SourceRowMaker::open() {
+  computed_ = std::make_unique<Computed>();
+  for (uint32_t c = 0; c < config_->columns.size(); ++c) {
+    const SourceColumn& column = config_->columns[c];
+    if (!column.used || column.kind != SourceColumn::Kind::kComputed) continue;
+    MR_ASSIGN(auto evaluator, Evaluator::make({column.computed}));
+    computed_->entries.push_back({c, std::move(evaluator)});
+  }
+  return {};
+}
 
 Status SourceRowMaker::make(SourceChunk& chunk, int64_t now_ms, SourceRows& out) {
   out = SourceRows{};
@@ -51,7 +72,7 @@ Status SourceRowMaker::make(SourceChunk& chunk, int64_t now_ms, SourceRows& out)
   }
   Batch batch = std::move(out.batch);
   if (batch.rows == 0) return {};
-  MR_TRY(compute(batch, now_ms, out.bad));
+  compute(batch, now_ms, out.bad);
   set_event_times(records, batch, now_ms, out);
   select_good(std::move(batch), out);
   return {};
@@ -109,7 +130,24 @@ void SourceRowMaker::add_metadata(const RecordBatch& records, Batch& batch) {
   batch.arenas.push_back(std::move(arena));
 }
 
-Status SourceRowMaker::compute(Batch& /*batch*/, int64_t /*now_ms*/, std::vector<BadRecord>& /*bad*/) { return {}; }
+void SourceRowMaker::compute(Batch& batch, int64_t now_ms, std::vector<BadRecord>& bad) {
+  if (computed_->entries.empty()) return;
+  auto arena = std::make_shared<Arena>();
+  for (const Computed::Entry& entry : computed_->entries) {
+    computed_->results.clear();
+    computed_->errors.clear();
+    entry.evaluator->evaluate(batch, computed_->results, arena, computed_->errors, {.now_ms = now_ms});
+    batch.columns[entry.column] = computed_->results.front();
+    for (const auto& [row, message] : computed_->errors.rows()) {
+      fate_.resize(batch.rows, kRowGood);
+      if (fate_[row] == kRowBad) continue;
+      fate_[row] = kRowBad;
+      bad.push_back({record_of(row), ErrorCode::kEvaluation,
+                     "column `" + config_->columns[entry.column].name + "`: " + message});
+    }
+  }
+  batch.arenas.push_back(std::move(arena));
+}
 
 void SourceRowMaker::set_event_times(const RecordBatch* records, Batch& batch, int64_t now_ms, SourceRows& out) {
   const EventTimeConfig& config = config_->event_time;

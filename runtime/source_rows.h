@@ -30,6 +30,8 @@ class SourceRowMaker {
   SourceRowMaker(std::shared_ptr<const SourceConfig> config, SchemaPtr schema, DecoderPtr decoder);
   ~SourceRowMaker();
 
+  /// Prepares computed columns; once, before make().
+  Status open();
   /// Fails only when decoding as a whole is impossible; records that cannot be used are listed in `out.bad`.
   Status make(SourceChunk& chunk, int64_t now_ms, SourceRows& out);
 
@@ -38,7 +40,7 @@ class SourceRowMaker {
   Status decode(RecordBatch& records, SourceRows& out);
   void place_typed(Batch rows, SourceRows& out);
   void add_metadata(const RecordBatch& records, Batch& batch);
-  Status compute(Batch& batch, int64_t now_ms, std::vector<BadRecord>& bad);
+  void compute(Batch& batch, int64_t now_ms, std::vector<BadRecord>& bad);
   void set_event_times(const RecordBatch* records, Batch& batch, int64_t now_ms, SourceRows& out);
   void select_good(Batch batch, SourceRows& out);
   [[nodiscard]] uint32_t record_of(uint32_t row) const { return record_of_row_.empty() ? row : record_of_row_[row]; }

@@ -55,6 +55,7 @@ Status SourceTask::open(const RestoredState* restored) {
     MR_TRY(load(*restored));
     config_.context.restored = true;
   }
+  MR_TRY(maker_.open());
   MR_TRY(reader_->open(config_.context));
   add_new_splits();
   return {};
