@@ -22,8 +22,8 @@ struct EdgeConfig {
   uint32_t node = 0;  // producing node, in numbers of the job graph
   uint32_t port = 0;
   Partitioning partitioning = Partitioning::kForward;
-  std::vector<uint32_t> key_columns;
-  SchemaPtr schema;
+  std::vector<uint32_t> key_columns{};
+  SchemaPtr schema{};
   uint32_t max_parallelism = kDefaultMaxParallelism;
   int64_t buffer_timeout_ms = 5;
   uint32_t flush_rows = kBatchRowsMax;
