@@ -86,9 +86,7 @@ struct JobCancelled {
   int64_t attempt = 0;
 };
 
-using ToTaskManager =
-    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, CancelJob>;
-using ToJobManager =
-    std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, JobCancelled>;
+using ToTaskManager = std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, CancelJob>;
+using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, JobCancelled>;
 
 }  // namespace millrace

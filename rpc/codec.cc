@@ -1,0 +1,213 @@
+#include "rpc/codec.h"
+
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+namespace millrace {
+
+namespace {
+
+using Json = nlohmann::json;
+
+// One list of fields per message serves both directions: f(name, member).
+template <class F>
+void for_each_field(TaskId& m, F&& f) {
+  f("chain", m.chain);
+  f("subtask", m.subtask);
+}
+template <class F>
+void for_each_field(SnapshotHandle& m, F&& f) {
+  f("task", m.task);
+  f("file", m.file);
+  f("bytes", m.bytes);
+  f("crc", m.crc);
+}
+template <class M, class F>
+void for_each_job_field(M& m, F&& f) {
+  f("job_id", m.job_id);
+  f("attempt", m.attempt);
+}
+template <class F>
+void for_each_field(DeployJob& m, F&& f) {
+  for_each_job_field(m, f);
+  f("spec_yaml", m.spec_yaml);
+  f("job_directory", m.job_directory);
+  f("restore_checkpoint", m.restore_checkpoint);
+  f("restore", m.restore);
+  f("restore_max_parallelism", m.restore_max_parallelism);
+  f("until_done", m.until_done);
+}
+template <class F>
+void for_each_field(TriggerCheckpoint& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+  f("final", m.final);
+}
+template <class F>
+void for_each_field(CheckpointCompleted& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+}
+template <class F>
+void for_each_field(CheckpointAborted& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+}
+template <class F>
+void for_each_field(CancelJob& m, F&& f) {
+  for_each_job_field(m, f);
+}
+template <class F>
+void for_each_field(TaskRunning& m, F&& f) {
+  for_each_job_field(m, f);
+  f("task", m.task);
+}
+template <class F>
+void for_each_field(SnapshotTaken& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+  f("handle", m.handle);
+  f("finished", m.finished);
+}
+template <class F>
+void for_each_field(SnapshotFailed& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+  f("task", m.task);
+  f("error_code", m.error_code);
+  f("message", m.message);
+}
+template <class F>
+void for_each_field(TaskFinished& m, F&& f) {
+  for_each_job_field(m, f);
+  f("task", m.task);
+}
+template <class F>
+void for_each_field(TaskFailed& m, F&& f) {
+  for_each_job_field(m, f);
+  f("task", m.task);
+  f("step", m.step);
+  f("error_code", m.error_code);
+  f("message", m.message);
+  f("help", m.help);
+}
+template <class F>
+void for_each_field(JobCancelled& m, F&& f) {
+  for_each_job_field(m, f);
+}
+
+template <class M>
+constexpr const char* message_name() {
+  if constexpr (std::is_same_v<M, DeployJob>) return "DeployJob";
+  if constexpr (std::is_same_v<M, TriggerCheckpoint>) return "TriggerCheckpoint";
+  if constexpr (std::is_same_v<M, CheckpointCompleted>) return "CheckpointCompleted";
+  if constexpr (std::is_same_v<M, CheckpointAborted>) return "CheckpointAborted";
+  if constexpr (std::is_same_v<M, CancelJob>) return "CancelJob";
+  if constexpr (std::is_same_v<M, TaskRunning>) return "TaskRunning";
+  if constexpr (std::is_same_v<M, SnapshotTaken>) return "SnapshotTaken";
+  if constexpr (std::is_same_v<M, SnapshotFailed>) return "SnapshotFailed";
+  if constexpr (std::is_same_v<M, TaskFinished>) return "TaskFinished";
+  if constexpr (std::is_same_v<M, TaskFailed>) return "TaskFailed";
+  if constexpr (std::is_same_v<M, JobCancelled>) return "JobCancelled";
+}
+
+template <class T>
+Json to_wire(T value);
+
+struct WireWriter {
+  Json& out;
+  template <class T>
+  void operator()(const char* name, T& member) {
+    out[name] = to_wire(member);
+  }
+};
+
+template <class T>
+Json to_wire(T value) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return value;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    // Texts may hold any bytes, which a CBOR text string may not.
+    return Json::binary({value.begin(), value.end()});
+  } else if constexpr (std::is_same_v<T, std::vector<SnapshotHandle>>) {
+    Json list = Json::array();
+    for (const SnapshotHandle& item : value) list.push_back(to_wire(item));
+    return list;
+  } else {
+    Json map = Json::object();
+    for_each_field(value, WireWriter{map});
+    return map;
+  }
+}
+
+template <class T>
+void from_wire(const Json& json, T& out);
+
+struct WireReader {
+  const Json& in;
+  template <class T>
+  void operator()(const char* name, T& member) {
+    if (const auto found = in.find(name); found != in.end()) from_wire(*found, member);
+  }
+};
+
+template <class T>
+void from_wire(const Json& json, T& out) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    out = json.get<T>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    const auto& bytes = json.get_binary();
+    out.assign(bytes.begin(), bytes.end());
+  } else if constexpr (std::is_same_v<T, std::vector<SnapshotHandle>>) {
+    for (const Json& item : json) from_wire(item, out.emplace_back());
+  } else {
+    for_each_field(out, WireReader{json});
+  }
+}
+
+template <class Variant>
+std::string encode_any(const Variant& message) {
+  Json map = std::visit(
+      [](const auto& m) {
+        Json json = to_wire(m);
+        json["type"] = message_name<std::decay_t<decltype(m)>>();
+        return json;
+      },
+      message);
+  std::string bytes;
+  Json::to_cbor(map, bytes);
+  return bytes;
+}
+
+template <class Variant, size_t Index = 0>
+Result<Variant> decode_map(const Json& map, const std::string& type) {
+  if constexpr (Index == std::variant_size_v<Variant>) {
+    return make_error(ErrorCode::kBadMessage, "message of unknown type `" + type + "`");
+  } else {
+    using M = std::variant_alternative_t<Index, Variant>;
+    if (type != message_name<M>()) return decode_map<Variant, Index + 1>(map, type);
+    M message;
+    for_each_field(message, WireReader{map});
+    return Variant(std::move(message));
+  }
+}
+
+template <class Variant>
+Result<Variant> decode_any(std::string_view bytes) {
+  try {
+    const Json map = Json::from_cbor(bytes.begin(), bytes.end());
+    return decode_map<Variant>(map, map.at("type").template get<std::string>());
+  } catch (const Json::exception& exception) {
+    return make_error(ErrorCode::kBadMessage, std::string("control message: ") + exception.what());
+  }
+}
+
+}  // namespace
+
+std::string encode_message(const ToTaskManager& message) { return encode_any(message); }
+std::string encode_message(const ToJobManager& message) { return encode_any(message); }
+
+Result<ToTaskManager> decode_to_task_manager(std::string_view bytes) { return decode_any<ToTaskManager>(bytes); }
+Result<ToJobManager> decode_to_job_manager(std::string_view bytes) { return decode_any<ToJobManager>(bytes); }
+
+}  // namespace millrace
