@@ -1,0 +1,50 @@
+#include "jobmanager/job_metrics.h"
+
+namespace millrace {
+
+namespace {
+void add_one(const MetricPtr& metric) {
+  if (metric) metric->add(1);
+}
+void set_to(const MetricPtr& metric, double value) {
+  if (metric) metric->set(value);
+}
+}  // namespace
+
+void JobMetrics::open(MetricRegistry* registry, const std::string& job_id, const std::string& job_name) {
+  if (registry == nullptr) return;
+  const auto series = [&](MetricKind kind, const char* name, const char* help, const char* label = nullptr,
+                          std::string value = {}) {
+    Labels labels{{"job_id", job_id}, {"job_name", job_name}};
+    if (label != nullptr) labels.emplace_back(label, std::move(value));
+    return registry->metric(kind, name, help, std::move(labels));
+  };
+  for (size_t i = 0; i < std::size(states_); ++i) {
+    states_[i] = series(MetricKind::kGauge, "millrace_job_state", "1 for the state that the job is in.", "state",
+                        std::string(job_state_name(static_cast<JobState>(i))));
+  }
+  const char* total = "millrace_checkpoints_total";
+  completed_ = series(MetricKind::kCounter, total, "Checkpoints by result.", "result", "completed");
+  failed_ = series(MetricKind::kCounter, total, "Checkpoints by result.", "result", "failed");
+  duration_ = series(MetricKind::kGauge, "millrace_checkpoint_duration_seconds", "Duration of the last checkpoint.");
+  bytes_ = series(MetricKind::kGauge, "millrace_checkpoint_size_bytes", "Size of the last checkpoint.");
+  last_completed_ = series(MetricKind::kGauge, "millrace_checkpoint_last_completed_timestamp_seconds",
+                           "When the last checkpoint completed.");
+  restarts_ = series(MetricKind::kCounter, "millrace_job_restarts_total", "Restarts by cause.", "cause", "failure");
+}
+
+void JobMetrics::state(JobState state) {
+  for (size_t i = 0; i < std::size(states_); ++i) set_to(states_[i], static_cast<size_t>(state) == i ? 1 : 0);
+}
+
+void JobMetrics::checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64_t now_ms) {
+  add_one(completed_);
+  set_to(duration_, static_cast<double>(duration_ms) / 1000.0);
+  set_to(bytes_, static_cast<double>(bytes));
+  set_to(last_completed_, static_cast<double>(now_ms) / 1000.0);
+}
+
+void JobMetrics::checkpoint_failed() { add_one(failed_); }
+void JobMetrics::restarted() { add_one(restarts_); }
+
+}  // namespace millrace

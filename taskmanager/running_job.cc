@@ -1,0 +1,94 @@
+#include "taskmanager/running_job.h"
+
+#include "plan/planner.h"
+#include "state/snapshot_file.h"
+
+namespace millrace {
+
+namespace {
+
+Result<std::shared_ptr<const JobGraph>> plan_deployed_job(const TaskManagerConfig& config, const std::string& yaml) {
+  SpecOverrides overrides;
+  overrides.environment = config.environment;
+  PlannedJob planned = plan_job(yaml, overrides, config.registry->plan);
+  if (planned.ok) return std::make_shared<const JobGraph>(std::move(planned.graph));
+  std::string message = "the deployed job file does not plan";
+  for (const Diagnostic& diagnostic : planned.diagnostics.all()) {
+    if (diagnostic.severity == Severity::kError) message += ": " + diagnostic.message;
+  }
+  return make_error(ErrorCode::kBadMessage, std::move(message));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RunningJob>> RunningJob::start(const TaskManagerConfig& config, const DeployJob& deploy,
+                                                      JobManagerLink& job_manager) {
+  std::unique_ptr<RunningJob> job(new RunningJob(deploy, job_manager));
+  MR_TRY(job->deploy(config, deploy));
+  return job;
+}
+
+RunningJob::~RunningJob() {
+  if (deployment_) deployment_->stop();
+  snapshots_.reset();
+}
+
+Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& message) {
+  DeploymentConfig deployment;
+  MR_ASSIGN(deployment.graph, plan_deployed_job(config, message.spec_yaml));
+  const uint32_t max_parallelism = deployment.graph->settings.max_parallelism;
+  deployment.registry = config.registry;
+  deployment.job_id = message.job_id;
+  deployment.until_done = message.until_done;
+  deployment.clock = config.clock;
+  deployment.metrics = config.metrics;
+  deployment.events = this;
+  deployment.wrap_sink = config.wrap_sink;
+  if (message.restore_checkpoint != 0) {
+    MR_ASSIGN(deployment.restored,
+              RestoredSnapshots::open(*config.fs, message.job_directory, message.restore, max_parallelism));
+  }
+  snapshots_ = std::make_unique<SnapshotThread>(
+      SnapshotThread::Target{config.fs, message.job_directory, message.attempt, max_parallelism},
+      [this](const SnapshotThread::Work& work, const Result<SnapshotHandle>& result) {
+        snapshot_written(work, result);
+      });
+  MR_ASSIGN(deployment_, Deployment::make(std::move(deployment)));
+  deployment_->start();
+  return {};
+}
+
+void RunningJob::trigger_checkpoint(const TriggerCheckpoint& message) {
+  deployment_->trigger_checkpoint(message.checkpoint_id, message.final);
+}
+
+void RunningJob::checkpoint_completed(const CheckpointCompleted& message) {
+  deployment_->checkpoint_completed(message.checkpoint_id);
+}
+
+void RunningJob::checkpoint_aborted(const CheckpointAborted& message) { snapshots_->abort(message.checkpoint_id); }
+
+void RunningJob::running(TaskId task) { job_manager_.send(TaskRunning{job_id_, attempt_, task}); }
+
+void RunningJob::snapshot_taken(TaskId task, int64_t checkpoint_id, bool finished, std::vector<SnapshotPartPtr> parts) {
+  snapshots_->add({task, checkpoint_id, finished, std::move(parts)});
+}
+
+void RunningJob::snapshot_written(const SnapshotThread::Work& work, const Result<SnapshotHandle>& result) {
+  if (result) {
+    job_manager_.send(SnapshotTaken{job_id_, attempt_, work.checkpoint_id, *result, work.finished});
+    return;
+  }
+  const Error& error = result.error();
+  job_manager_.send(
+      SnapshotFailed{job_id_, attempt_, work.checkpoint_id, work.task, std::string(error.info().code), error.message});
+}
+
+void RunningJob::finished(TaskId task) { job_manager_.send(TaskFinished{job_id_, attempt_, task}); }
+
+void RunningJob::failed(TaskId task, const std::string& step, const Error& error) {
+  job_manager_.send(
+      TaskFailed{job_id_, attempt_, task, step, std::string(error.info().code), error.message, error.help});
+}
+
+}  // namespace millrace
