@@ -35,9 +35,9 @@ TEST_CASE("an error prints its code, message and help") {
 
 TEST_CASE("every code of the catalogue is used once and found in any letter case") {
   std::set<std::string_view> codes;
-#define X(id, text, ...)                                \
-  CHECK(codes.insert(text).second);                     \
-  CHECK(error_info(ErrorCode::id).code == (text));      \
+#define X(id, text, ...)                           \
+  CHECK(codes.insert(text).second);                \
+  CHECK(error_info(ErrorCode::id).code == (text)); \
   CHECK(find_error_info(text) == &error_info(ErrorCode::id));
 #include "core/errors.inc"
 #undef X
