@@ -1,9 +1,10 @@
 #include "cli/test_command.h"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <optional>
 
 #include "core/file_system.h"
@@ -100,7 +101,7 @@ int command_test(const std::vector<std::string>& args, const Registry& registry)
   };
   const PlannedJob job = plan_job(*yaml, arguments.overrides, registry.plan);
   if (!job.ok) {
-    std::cerr << render_diagnostics(job.diagnostics, *yaml, arguments.file, "text");
+    std::fputs(render_text(job.diagnostics, {arguments.file, *yaml}, isatty(STDERR_FILENO) != 0).c_str(), stderr);
     return 2;
   }
   std::vector<TestResult> results;
