@@ -150,6 +150,10 @@ Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
     case PollResult::kEnd:
       reader_ended_ = true;
       return SourceEvent::kProgress;
+    case PollResult::kWatermark:
+      watermarks_.advance(chunk_.split, chunk_.watermark);
+      rows_since_watermark_ = true;
+      return SourceEvent::kProgress;
     case PollResult::kNothing: {
       const int64_t before = watermarks_.combined();
       look_for_idle();

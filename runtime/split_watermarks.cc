@@ -20,6 +20,11 @@ void SplitWatermarks::rows(uint32_t split, int64_t max_timestamp, int64_t active
   s.watermark = std::max(s.watermark, watermark);
 }
 
+void SplitWatermarks::advance(uint32_t split, int64_t watermark) {
+  splits_[split].idle = false;
+  splits_[split].watermark = std::max(splits_[split].watermark, watermark);
+}
+
 void SplitWatermarks::look_for_idle(uint32_t split, bool at_end, int64_t active_ms) {
   Split& s = splits_[split];
   if (idle_timeout_ms_ < 0 || s.finished) return;

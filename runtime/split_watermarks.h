@@ -25,6 +25,8 @@ class SplitWatermarks {
   void add(const Saved& restored, int64_t active_ms);
   /// Rows of the split came; `max_timestamp` = kWatermarkMin when none of them may move the watermark.
   void rows(uint32_t split, int64_t max_timestamp, int64_t active_ms);
+  /// The source itself says that the split has reached `watermark`.
+  void advance(uint32_t split, int64_t watermark);
   void finish(uint32_t split) { splits_[split].finished = true; }
   /// A split turns idle when no row came for the timeout and it has delivered all that exists.
   void look_for_idle(uint32_t split, bool at_end, int64_t active_ms);

@@ -39,6 +39,7 @@ struct SourceContext {
 
 enum class PollResult : uint8_t {
   kData,     // `chunk` was filled
+  kWatermark,  // the reader itself knows that no row of chunk.split at or below chunk.watermark will come
   kNothing,  // nothing now; the waker is notified (or next_poll_ms() tells when to try again)
   kEnd,      // bounded input: no split will ever deliver again
 };
@@ -47,6 +48,7 @@ enum class PollResult : uint8_t {
 struct SourceChunk {
   uint32_t split = 0;                        // index as announced by split_id()
   std::variant<RecordBatch, Batch> payload;  // raw records for a decoder, or rows of the source's declared schema
+  int64_t watermark = 0;                     // kWatermark only
 };
 
 class SourceReader {
