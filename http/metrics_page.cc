@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <ctime>
+#include <cstdlib>
 #include <map>
+
+#include "core/file_system.h"
 
 namespace millrace {
 
@@ -58,8 +60,24 @@ double open_descriptors() {
   return count > 3 ? count - 3 : 0;  // ".", ".." and the directory itself
 }
 
+/// Boot time plus the start of the process in ticks after it (proc(5)); 0 when unknown.
+double read_start_time() {
+  FileSystem& fs = local_file_system();
+  const std::string stat = fs.read_all("/proc/self/stat").value_or("");
+  const std::string kernel = fs.read_all("/proc/stat").value_or("");
+  const size_t boot_at = kernel.find("\nbtime ");
+  size_t at = stat.rfind(')');  // the command's name before it may hold anything
+  if (boot_at == std::string::npos || at == std::string::npos) return 0;
+  constexpr int kFieldsToStart = 20;  // field 22, counted from the blank in front of field 3
+  for (int field = 0; field < kFieldsToStart && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  if (at == std::string::npos) return 0;
+  const double boot = std::strtod(kernel.c_str() + boot_at + 7, nullptr);
+  const double ticks = std::strtod(stat.c_str() + at, nullptr);
+  return boot + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 double start_time_seconds() {
-  static const double start = static_cast<double>(std::time(nullptr));
+  static const double start = read_start_time();
   return start;
 }
 

@@ -2,12 +2,16 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <thread>
+
+#include "core/log.h"
 
 namespace millrace {
 namespace {
@@ -18,6 +22,8 @@ namespace bhttp = boost::beast::http;
 using tcp = asio::ip::tcp;
 
 constexpr uint32_t kHeaderBytesMax = 16 * 1024;
+constexpr std::chrono::seconds kDrainTime{2};
+constexpr std::chrono::milliseconds kAcceptPause{100};
 
 /// What all connections of a server share; lives on the server's thread.
 struct Shared {
@@ -72,7 +78,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     keep_alive_ = parser_->get().keep_alive();
     version_ = parser_->get().version();
     head_ = request.method == "HEAD";
-    respond(shared_.handler(request));
+    respond(answer(request));
+  }
+
+  HttpResponse answer(const HttpRequest& request) {
+    try {
+      return shared_.handler(request);
+    } catch (const std::exception& error) {  // a library threw through a handler: this request fails, not the server
+      log_error("a request failed", {{"method", request.method}, {"path", request.path}, {"error", error.what()}});
+      return {500, "application/json", "{\"errors\":[\"internal error\"]}"};
+    }
   }
 
   void respond_error(int status, const std::string& message) {
@@ -89,9 +104,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
     message_->content_length(size);
     stream_.expires_after(std::chrono::milliseconds(shared_.options.idle_timeout_ms));
     bhttp::async_write(stream_, *message_, [self = shared_from_this()](beast::error_code error, size_t) {
-      if (!error && self->keep_alive_) return self->read();
+      if (error) return;
+      if (self->keep_alive_) return self->read();
       beast::error_code ignored;
       self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      self->stream_.expires_after(kDrainTime);
+      self->drain();
+    });
+  }
+
+  /// Reads what the client still sends before closing: a close with unread bytes resets the connection, and the client
+  /// would lose the answer (a 413 in the middle of its upload).
+  void drain() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(16 * 1024), [self = shared_from_this()](beast::error_code error, size_t) {
+      if (!error) self->drain();
     });
   }
 
@@ -111,6 +138,7 @@ struct HttpServer::Impl {
   Shared shared;  // before `io`: pending handlers hold connections that refer to it
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
+  asio::steady_timer pause{io};
   std::thread thread;
   uint16_t port = 0;
 
@@ -145,7 +173,11 @@ struct HttpServer::Impl {
         socket.set_option(tcp::no_delay(true), ignored);
         std::make_shared<Connection>(std::move(socket), shared)->read();
       }
-      accept();
+      if (!error) return accept();
+      pause.expires_after(kAcceptPause);  // out of descriptors: trying at once again would only burn the processor
+      pause.async_wait([this](beast::error_code stopped) {
+        if (!stopped) accept();
+      });
     });
   }
 };

@@ -42,8 +42,8 @@ HttpResponse echo_request(const HttpRequest& request) {
 TEST_CASE("the server answers what the handler returns") {
   auto server = HttpServer::start({}, echo_request);
   REQUIRE(server.has_value());
-  const std::string answer =
-      talk((*server)->port(), "POST /a%20b?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+  const std::string answer = talk(
+      (*server)->port(), "POST /a%20b?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
   CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(answer.ends_with("\r\n\r\nPOST /a b hi"));
 }
