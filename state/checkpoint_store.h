@@ -58,6 +58,7 @@ struct OpenJob {
   std::string spec;
   uint32_t max_parallelism = 0;
   StartRequest start;  // --restore, --fork, --fresh, --take-over
+  bool lock = true;    // off where `fs` is not the local disk (simulations)
 };
 
 class CheckpointStore {

@@ -1,0 +1,339 @@
+#include "state/checkpoint_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "state/directory_lock.h"
+#include "state/job_record.h"
+
+namespace millrace {
+
+namespace {
+
+// Ids reserved with one durable write; a crash skips at most this many.
+constexpr int64_t kIdBlock = 16;
+constexpr std::string_view kMetadataName = "_metadata";
+
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
+// 0: not the name of a checkpoint directory.
+int64_t checkpoint_id_of(std::string_view name) {
+  if (!name.starts_with("chk-")) return 0;
+  name.remove_prefix(4);
+  int64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  return error == std::errc() && end == name.data() + name.size() ? id : 0;
+}
+
+Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::string& directory) {
+  const std::string path = join_path(directory, "job.json");
+  if (!fs.exists(path)) return std::nullopt;
+  MR_ASSIGN(const std::string bytes, fs.read_all(path));
+  MR_ASSIGN(JobRecord record, decode_job_record(bytes, path));
+  return record;
+}
+
+struct FoundCheckpoints {
+  std::vector<int64_t> completed;  // ascending
+  std::vector<int64_t> unfinished;
+  int64_t greatest = 0;
+};
+
+Result<FoundCheckpoints> find_checkpoints(FileSystem& fs, const std::string& directory) {
+  FoundCheckpoints found;
+  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
+  for (const DirEntry& entry : entries) {
+    const int64_t id = entry.is_directory ? checkpoint_id_of(entry.name) : 0;
+    if (id <= 0) continue;
+    const bool complete = fs.exists(join_path(join_path(directory, entry.name), kMetadataName));
+    (complete ? found.completed : found.unfinished).push_back(id);
+    found.greatest = std::max(found.greatest, id);
+  }
+  std::sort(found.completed.begin(), found.completed.end());
+  return found;
+}
+
+Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string& where) {
+  if (saved == wanted) return {};
+  return make_error(ErrorCode::kIncompatibleState,
+                    fmt::format("{} was written with max_parallelism {}, the job has {}", where, saved, wanted),
+                    fmt::format("set settings.max_parallelism to {}, or start with --fresh", saved));
+}
+
+}  // namespace
+
+Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& chk_directory) {
+  const std::string directory = absolute_path(chk_directory);
+  const std::string path = join_path(directory, kMetadataName);
+  if (!fs.exists(path)) {
+    return make_error(ErrorCode::kMissingState, chk_directory + " is not a completed checkpoint (no _metadata in it)",
+                      "give the path of a chk-<number> directory");
+  }
+  MR_ASSIGN(const std::string bytes, fs.read_all(path));
+  MR_ASSIGN(CheckpointMetadata metadata, decode_checkpoint_metadata(bytes, path));
+  // Only the last part of a file's name counts, so a copied directory can be restored, whatever it is called.
+  for (SnapshotHandle& handle : metadata.handles) {
+    if (!handle.file.empty()) handle.file = join_path(directory, handle.file.substr(handle.file.rfind('/') + 1));
+  }
+  return metadata;
+}
+
+struct CheckpointStore::Impl {
+  FileSystem& fs;
+  Random& random;
+  const Clock& clock;
+  std::string directory;
+  std::unique_ptr<DirectoryLock> lock;
+  StartDecision decision = StartDecision::kFirst;
+  JobRecord record;
+  int64_t reserved = 1;  // what job.json says: ids below are ours to give out
+  std::vector<int64_t> completed;
+  std::vector<int64_t> older;  // completed ones of earlier lines, removed after the first completion of this one
+  bool parents_durable = false;
+
+  [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }
+  [[nodiscard]] std::string record_path() const { return join_path(directory, "job.json"); }
+
+  // A fresh job may lose its directory entry in a crash: then it never was, and its first checkpoint makes it durable.
+  Status write_record(bool durable_entry) {
+    JobRecord written = record;
+    written.next_checkpoint_id = reserved;
+    const std::string bytes = encode_job_record(written);
+    if (durable_entry) return write_file_durably(fs, record_path(), bytes);
+    const std::string temporary = record_path() + ".tmp";
+    MR_ASSIGN(auto file, fs.create(temporary));
+    MR_TRY(file->append(bytes));
+    MR_TRY(file->sync());
+    MR_TRY(file->close());
+    return fs.rename(temporary, record_path());
+  }
+
+  Status check_ownership() {
+    MR_ASSIGN(const std::optional<JobRecord> now, read_job_record(fs, directory));
+    if (now && now->attempt == record.attempt && now->incarnation == record.incarnation) return {};
+    return make_error(ErrorCode::kSuperseded, fmt::format("{}: attempt {} is running now, this process is attempt {}",
+                                                          directory, now ? now->attempt : 0, record.attempt));
+  }
+
+  // The lock file moves along and stays ours until the new directory is locked.
+  Status move_aside(bool with_lock) {
+    std::string aside;
+    for (int n = 1; aside.empty() || fs.exists(aside); ++n) aside = fmt::format("{}.old-{}", directory, n);
+    MR_TRY(fs.rename(directory, aside));
+    MR_TRY(fs.create_directories(directory));
+    if (with_lock) {
+      MR_ASSIGN(lock, DirectoryLock::acquire(directory, false));
+    }
+    return {};
+  }
+
+  // The state of --restore and --fork: identity and attempts seen there.
+  Status adopt(const std::string& path, bool fork, const OpenJob& job, bool real_files) {
+    MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(fs, path));
+    MR_TRY(check_max_parallelism(metadata.max_parallelism, job.max_parallelism, path));
+    const std::string parent = parent_path(absolute_path(path));
+    if (!fork) {
+      if (parent != absolute_path(directory) && fs.exists(join_path(parent, "lock")) && real_files) {
+        MR_TRY(DirectoryLock::acquire(parent, false));  // refused while the original runs; given back at once
+      }
+      record.job_id = metadata.job_id;
+      const auto original = read_job_record(fs, parent);
+      if (original && *original) record.attempt = std::max(record.attempt, (*original)->attempt);
+      record.attempt = std::max(record.attempt, metadata.attempt);
+    } else {
+      record.job_id = JobId::generate(random);
+    }
+    record.restored_from = absolute_path(path);
+    return {};
+  }
+
+  Status begin_line(const OpenJob& job, const FoundCheckpoints& found, std::optional<JobRecord> old, bool real_files) {
+    if (old) record = std::move(*old);
+    record.next_checkpoint_id = std::max(record.next_checkpoint_id, found.greatest + 1);
+    switch (decision) {
+      case StartDecision::kFirst:
+      case StartDecision::kFreshAside:
+      case StartDecision::kFreshEnded:
+        record.job_id = JobId::generate(random);
+        record.restored_from.clear();
+        break;
+      case StartDecision::kRestorePath:
+        MR_TRY(adopt(job.start.restore, false, job, real_files));
+        break;
+      case StartDecision::kForkPath:
+        MR_TRY(adopt(job.start.fork, true, job, real_files));
+        break;
+      case StartDecision::kResume: {
+        const bool any = !found.completed.empty() && found.completed.back() >= record.first_checkpoint_id;
+        if (any || !record.restored_from.empty()) {
+          MR_TRY(check_max_parallelism(record.max_parallelism, job.max_parallelism, directory));
+        }
+        break;
+      }
+    }
+    if (decision != StartDecision::kResume) record.first_checkpoint_id = record.next_checkpoint_id;
+    record.name = job.name;
+    record.spec = job.spec;
+    record.max_parallelism = job.max_parallelism;
+    record.status = JobStatus::kRunning;
+    ++record.attempt;
+    record.incarnation = random.next();
+    reserved = record.next_checkpoint_id + kIdBlock;
+    return {};
+  }
+
+  // After the attempt was raised: a frozen former owner cannot complete anything any more.
+  Status sweep() {
+    MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
+    for (const int64_t id : found.unfinished) (void)fs.remove_all(chk(id));
+    completed.clear();
+    older.clear();
+    for (const int64_t id : found.completed) {
+      (id >= record.first_checkpoint_id ? completed : older).push_back(id);
+    }
+    if (found.greatest >= record.next_checkpoint_id) {
+      record.next_checkpoint_id = found.greatest + 1;
+      reserved = record.next_checkpoint_id + kIdBlock;
+      return write_record(true);
+    }
+    return {};
+  }
+
+  Status publish(const CheckpointMetadata& metadata) {
+    const std::string target = chk(metadata.checkpoint_id);
+    const std::string temporary = join_path(target, fmt::format("_metadata.{:x}.tmp", record.incarnation));
+    MR_ASSIGN(auto file, fs.create(temporary));
+    MR_TRY(file->append(encode_checkpoint_metadata(metadata)));
+    MR_TRY(file->sync());
+    MR_TRY(file->close());
+    // The files of the tasks get their durable entries before the name that makes the checkpoint exist.
+    MR_TRY(fs.sync_directory(target));
+    MR_TRY(fs.sync_directory(directory));
+    if (!parents_durable) {
+      const std::string root = parent_path(directory);
+      MR_TRY(fs.sync_directory(root));
+      MR_TRY(fs.sync_directory(parent_path(root)));
+      parents_durable = true;
+    }
+    MR_TRY(check_ownership());
+    auto renamed = fs.rename_no_replace(temporary, join_path(target, kMetadataName));
+    if (!renamed && renamed.error().code == ErrorCode::kRefusedByState) {
+      return make_error(ErrorCode::kSuperseded, target + " was completed by another process");
+    }
+    MR_TRY(std::move(renamed));
+    return fs.sync_directory(target);
+  }
+};
+
+CheckpointStore::CheckpointStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+CheckpointStore::~CheckpointStore() = default;
+
+Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, Random& random, const Clock& clock,
+                                                               const OpenJob& job) {
+  if (job.name.empty() || job.name.front() == '.' || job.name.find('/') != std::string::npos) {
+    return make_error(ErrorCode::kBadValue, "the job name `" + job.name + "` cannot be the name of a directory");
+  }
+  std::unique_ptr<Impl> impl(
+      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, false});
+  MR_TRY(fs.create_directories(impl->directory));
+  if (job.lock) {
+    MR_ASSIGN(impl->lock, DirectoryLock::acquire(impl->directory, job.start.take_over));
+  }
+  auto old = read_job_record(fs, impl->directory);
+  if (!old && old.error().code == ErrorCode::kCorruptState && (job.start.fresh || !job.start.restore.empty())) {
+    old = std::optional<JobRecord>();  // the way out of a damaged record
+    if (job.start.fresh) MR_TRY(impl->move_aside(job.lock));
+  }
+  if (!old) return std::unexpected(std::move(old).error());
+  impl->decision = decide_start(job.start, {old->has_value(), *old ? (*old)->status : JobStatus::kRunning});
+  if (impl->decision == StartDecision::kFreshAside) {
+    MR_TRY(impl->move_aside(job.lock));
+    old->reset();
+  }
+  MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, impl->directory));
+  const bool first = !old->has_value();
+  MR_TRY(impl->begin_line(job, found, std::move(*old), job.lock));
+  const bool new_directory = first && found.greatest == 0;
+  MR_TRY(impl->write_record(!new_directory));
+  MR_TRY(impl->sweep());
+  return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(impl)));
+}
+
+const std::string& CheckpointStore::directory() const { return impl_->directory; }
+const JobRecord& CheckpointStore::record() const { return impl_->record; }
+StartDecision CheckpointStore::start_decision() const { return impl_->decision; }
+const std::vector<int64_t>& CheckpointStore::completed_ids() const { return impl_->completed; }
+
+Result<std::optional<CheckpointMetadata>> CheckpointStore::newest() {
+  std::string path = impl_->record.restored_from;
+  if (!impl_->completed.empty()) path = impl_->chk(impl_->completed.back());
+  if (path.empty()) return std::nullopt;
+  MR_ASSIGN(CheckpointMetadata metadata, read_checkpoint(impl_->fs, path));
+  return metadata;
+}
+
+Result<int64_t> CheckpointStore::raise_attempt() {
+  MR_TRY(impl_->check_ownership());
+  const JobRecord before = impl_->record;
+  ++impl_->record.attempt;
+  impl_->record.incarnation = impl_->random.next();
+  impl_->record.status = JobStatus::kRunning;
+  if (auto written = impl_->write_record(true); !written) {
+    impl_->record = before;
+    return std::unexpected(std::move(written).error());
+  }
+  return impl_->record.attempt;
+}
+
+Result<int64_t> CheckpointStore::reserve_checkpoint_id() {
+  Impl& self = *impl_;
+  if (self.record.next_checkpoint_id == self.reserved) {
+    MR_TRY(self.check_ownership());
+    self.reserved += kIdBlock;
+    if (auto written = self.write_record(true); !written) {
+      self.reserved -= kIdBlock;
+      return std::unexpected(std::move(written).error());
+    }
+  }
+  const int64_t id = self.record.next_checkpoint_id++;
+  MR_TRY(self.fs.create_directories(self.chk(id)));
+  return id;
+}
+
+Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles) {
+  Impl& self = *impl_;
+  CheckpointMetadata metadata{
+      checkpoint_id, self.record.job_id,          self.record.name,  self.record.attempt, self.clock.wall_ms(),
+      final,         self.record.max_parallelism, std::move(handles)};
+  MR_TRY(self.publish(metadata));
+  self.completed.push_back(checkpoint_id);
+  for (const int64_t id : std::exchange(self.older, {})) (void)self.fs.remove_all(self.chk(id));
+  return {};
+}
+
+Status CheckpointStore::remove(int64_t checkpoint_id) {
+  std::erase(impl_->completed, checkpoint_id);
+  // Without its metadata first: a half-removed directory must not look like a checkpoint.
+  const std::string directory = impl_->chk(checkpoint_id);
+  const std::string metadata = join_path(directory, kMetadataName);
+  if (impl_->fs.exists(metadata)) MR_TRY(impl_->fs.remove(metadata));
+  return impl_->fs.remove_all(directory);
+}
+
+Status CheckpointStore::set_status(JobStatus status) {
+  MR_TRY(impl_->check_ownership());
+  impl_->record.status = status;
+  if (status != JobStatus::kRunning) impl_->reserved = impl_->record.next_checkpoint_id;  // gives the rest back
+  return impl_->write_record(true);
+}
+
+Status CheckpointStore::check_ownership() { return impl_->check_ownership(); }
+
+}  // namespace millrace
