@@ -96,7 +96,7 @@ struct CheckpointStore::Impl {
   int64_t reserved = 1;  // what job.json says: ids below are ours to give out
   std::vector<int64_t> completed;
   std::vector<int64_t> older;  // completed ones of earlier lines, removed after the first completion of this one
-  bool parents_durable = false;
+  bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
 
   [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }
   [[nodiscard]] std::string record_path() const { return join_path(directory, "job.json"); }
@@ -216,11 +216,14 @@ struct CheckpointStore::Impl {
     // The files of the tasks get their durable entries before the name that makes the checkpoint exist.
     MR_TRY(fs.sync_directory(target));
     MR_TRY(fs.sync_directory(directory));
-    if (!parents_durable) {
-      const std::string root = parent_path(directory);
-      MR_TRY(fs.sync_directory(root));
-      MR_TRY(fs.sync_directory(parent_path(root)));
-      parents_durable = true;
+    if (first_of_directory) {
+      MR_TRY(fs.sync_directory(parent_path(directory)));
+      // Some of those above may be new as well; one that cannot be opened is not ours.
+      for (std::string above = parent_path(parent_path(directory)); above.size() > 1; above = parent_path(above)) {
+        (void)fs.sync_directory(above);
+      }
+      (void)fs.sync_directory("/");
+      first_of_directory = false;
     }
     MR_TRY(check_ownership());
     auto renamed = fs.rename_no_replace(temporary, join_path(target, kMetadataName));
@@ -261,6 +264,7 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
   const bool first = !old->has_value();
   MR_TRY(impl->begin_line(job, found, std::move(*old), job.lock));
   const bool new_directory = first && found.greatest == 0;
+  impl->first_of_directory = first || found.completed.empty();
   MR_TRY(impl->write_record(!new_directory));
   MR_TRY(impl->sweep());
   return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(impl)));

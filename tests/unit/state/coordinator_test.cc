@@ -220,8 +220,8 @@ TEST_CASE("a start uses the state that the request and the directory call for") 
 }
 
 TEST_CASE("job status names can be read back") {
-  for (const auto status : {JobStatus::kRunning, JobStatus::kSuspended, JobStatus::kFailed, JobStatus::kFinished,
-                            JobStatus::kCanceled}) {
+  for (const auto status :
+       {JobStatus::kRunning, JobStatus::kSuspended, JobStatus::kFailed, JobStatus::kFinished, JobStatus::kCanceled}) {
     JobStatus back{};
     REQUIRE(parse_job_status(job_status_name(status), back));
     REQUIRE(back == status);

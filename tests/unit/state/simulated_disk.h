@@ -1,5 +1,6 @@
-// A file system in memory that tells written from durable: crash() throws away, by seed, any part of what was not synced
-// (file content, directory entries). fail_after(n) makes every mutating call after the n-th fail, as a dying process would.
+// A file system in memory that tells written from durable: crash() throws away, by seed, any part of what was not
+// synced (file content, directory entries). fail_after(n) makes every mutating call after the n-th fail, as a dying
+// process would.
 #pragma once
 
 #include <map>
@@ -15,12 +16,29 @@ namespace millrace {
 
 class SimulatedDisk final : public FileSystem {
  public:
+  struct Node;
+  using NodePtr = std::shared_ptr<Node>;
+  // A change of a directory's entries that is not durable yet; a rename is one change.
+  struct Change {
+    std::string erase;
+    std::string set;
+    NodePtr node;
+    void apply(std::map<std::string, NodePtr>& entries) const {
+      if (!erase.empty()) entries.erase(erase);
+      if (!set.empty()) entries[set] = node;
+    }
+  };
   struct Node {
     bool is_directory = false;
     std::string data, durable_data;
-    std::map<std::string, std::shared_ptr<Node>> children, durable_children;
+    std::map<std::string, NodePtr> children, durable_children;
+    std::vector<Change> changes;
+
+    void change(Change change) {
+      change.apply(children);
+      changes.push_back(std::move(change));
+    }
   };
-  using NodePtr = std::shared_ptr<Node>;
 
   void fail_after(int64_t operations) { left_ = operations; }
   [[nodiscard]] bool failed() const { return left_ == 0; }
@@ -49,8 +67,8 @@ class SimulatedDisk final : public FileSystem {
     const NodePtr node = find(from);
     const NodePtr target = find(parent_path(to));
     if (!node || !target) return missing(from);
-    find(parent_path(from))->children.erase(name_of(from));
-    target->children[name_of(to)] = node;
+    MR_CHECK(find(parent_path(from)) == target, "renames stay inside a directory");
+    target->change({name_of(from), name_of(to), node});
     return {};
   }
   Status rename_no_replace(const std::string& from, const std::string& to) override {
@@ -62,18 +80,19 @@ class SimulatedDisk final : public FileSystem {
     const NodePtr node = find(path);
     if (!node) return missing(path);
     node->durable_children = node->children;
+    node->changes.clear();
     return {};
   }
   Status create_directories(const std::string& path) override {
     MR_TRY(spend(path));
     NodePtr node = root_;
     for (const std::string& part : parts(path)) {
-      NodePtr& child = node->children[part];
-      if (!child) {
-        child = std::make_shared<Node>();
+      if (!node->children.contains(part)) {
+        auto child = std::make_shared<Node>();
         child->is_directory = true;
+        node->change({"", part, child});
       }
-      node = child;
+      node = node->children[part];
     }
     return {};
   }
@@ -87,7 +106,7 @@ class SimulatedDisk final : public FileSystem {
   Status remove(const std::string& path) override { return remove_all(path); }
   Status remove_all(const std::string& path) override {
     MR_TRY(spend(path));
-    if (const NodePtr node = find(parent_path(path))) node->children.erase(name_of(path));
+    if (const NodePtr node = find(parent_path(path))) node->change({name_of(path), "", nullptr});
     return {};
   }
   Status truncate(const std::string& path, uint64_t size) override {
@@ -161,8 +180,8 @@ class SimulatedDisk final : public FileSystem {
     MR_TRY(spend(path));
     const NodePtr directory = find(parent_path(path));
     if (!directory) return missing(path);
-    NodePtr& node = directory->children[name_of(path)];
-    if (!node) node = std::make_shared<Node>();
+    if (!directory->children.contains(name_of(path))) directory->change({"", name_of(path), std::make_shared<Node>()});
+    const NodePtr node = directory->children[name_of(path)];
     if (truncate_it) node->data.clear();
     return std::make_unique<Writer>(*this, node);
   }
@@ -170,17 +189,15 @@ class SimulatedDisk final : public FileSystem {
   static void crash_node(Node& node, Random& random) {
     if (!node.is_directory) {
       const bool appended = node.data.starts_with(node.durable_data);
-      const size_t keep = appended ? node.durable_data.size() + random.below(node.data.size() - node.durable_data.size() + 1) : 0;
+      const size_t keep =
+          appended ? node.durable_data.size() + random.below(node.data.size() - node.durable_data.size() + 1) : 0;
       node.data = appended ? node.data.substr(0, keep) : node.durable_data;
       node.durable_data = node.data;
       return;
     }
     std::map<std::string, NodePtr> after = node.durable_children;
-    for (const auto& [name, child] : node.children) {
-      if (random.below(2) == 0) after[name] = child;
-    }
-    for (const auto& [name, child] : node.durable_children) {
-      if (!node.children.contains(name) && random.below(2) == 0) after.erase(name);
+    for (const Change& change : std::exchange(node.changes, {})) {
+      if (random.below(2) == 0) change.apply(after);
     }
     node.children = node.durable_children = after;
     for (const auto& [name, child] : after) crash_node(*child, random);

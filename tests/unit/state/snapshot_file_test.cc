@@ -82,8 +82,8 @@ TEST_CASE("rows written to two files are visited by key group, split and subtask
   REQUIRE((*restored)->verify());
   const auto states = (*restored)->states();
   REQUIRE(states.size() == 3);
-  REQUIRE(states[1].state == kSnapshotWindow);
-  REQUIRE(states[1].rows == 18000);
+  REQUIRE(states[2].state == kSnapshotWindow);
+  REQUIRE(states[2].rows == 18000);
 }
 
 TEST_CASE("a state that was never saved has no rows") {
