@@ -1,6 +1,6 @@
 #include "connectors/json/json_scanner.h"
 
-#include <simdjson.h>
+#include <algorithm>
 
 namespace millrace {
 namespace {
@@ -94,8 +94,6 @@ bool skip_object(JsonCursor& cursor, int depth) {
 }
 
 }  // namespace
-
-bool is_valid_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 bool scan_escape(JsonCursor& cursor) {
   const char* p = cursor.at + 1;

@@ -12,9 +12,9 @@
 #include <string>
 #include <string_view>
 
-namespace millrace {
+#include "connectors/text/utf8.h"
 
-bool is_valid_utf8(std::string_view text);
+namespace millrace {
 
 struct JsonCursor {
   const char* at = nullptr;

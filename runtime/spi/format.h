@@ -19,6 +19,7 @@ struct DecodeColumn {
   TypePtr type;                   // NOT NULL types are checked
   std::vector<std::string> path;  // {"user", "id"}; a plain column has one element
   std::string time_format;        // "", "epoch_millis", "epoch_seconds", "iso8601" or a pattern
+  int32_t ordinal = -1;           // among all physical columns of the source, used or not; -1: the place in the list
 };
 
 struct BadRecord {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,12 @@ struct RecordBatch {
   std::string topic;       // files: the path
   int32_t partition = 0;
   ArenaPtr arena;
+  std::shared_ptr<const std::string> header;  // CSV files with a header line: that line; the same pointer per file
   std::vector<Record> records;
   std::vector<RecordHeader> headers;
   void clear() {
     arena.reset();
+    header.reset();
     records.clear();
     headers.clear();
   }
