@@ -15,12 +15,16 @@ constexpr uint8_t kRowAhead = 2;
 
 std::vector<DecodeColumn> decode_columns(const SourceConfig& config) {
   std::vector<DecodeColumn> columns;
+  int32_t ordinal = -1;
   for (const SourceColumn& column : config.columns) {
-    if (column.kind != SourceColumn::Kind::kPhysical || !column.used) continue;
+    if (column.kind != SourceColumn::Kind::kPhysical) continue;
+    ++ordinal;
+    if (!column.used) continue;
     columns.push_back({.name = column.name,
                        .type = column.type,
                        .path = column.path.empty() ? std::vector<std::string>{column.name} : column.path,
-                       .time_format = column.time_format});
+                       .time_format = column.time_format,
+                       .ordinal = ordinal});
   }
   return columns;
 }
