@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "connectors/collect/register.h"
 #include "connectors/json/json_encoder.h"
 #include "runtime/spi/factories.h"
 

@@ -6,10 +6,6 @@
 
 namespace millrace {
 
-struct Registry;
-
-void register_collect(Registry& registry);
-
 /// Lines of the `collect` sink with this id since the last call, in order of arrival; empties the store.
 std::vector<std::string> take_collected(const std::string& sink);
 
