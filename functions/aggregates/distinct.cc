@@ -24,14 +24,16 @@ class DistinctAggregate final : public AggregateFunction {
     const EncodedKeys& encoded = values_.encode(in.args, in.rows);
     rows_.clear();
     states_.clear();
+    positions_.clear();
     for (size_t i = 0; i < in.rows.size(); ++i) {
       const uint32_t row = in.rows[i];
       const bool null = std::ranges::any_of(in.args, [row](const ColumnPtr& arg) { return arg->is_null(row); });
       if (null || !state_of<ValueSet>(in.states[i]).insert(encoded.hashes[i], encoded.keys[i], blobs)) continue;
       rows_.push_back(row);
+      positions_.push_back(in.positions != nullptr ? in.positions[i] : static_cast<uint32_t>(i));
       states_.push_back(in.states[i] + kInnerOffset);
     }
-    inner_->update({in.args, rows_, states_, nullptr, in.first_arrival}, blobs);
+    inner_->update({in.args, rows_, states_, nullptr, in.first_arrival, positions_.data()}, blobs);
   }
 
   void merge(char* into, const char* from, BlobPool& blobs) override {
@@ -82,6 +84,7 @@ class DistinctAggregate final : public AggregateFunction {
   ValueBytes values_;
   std::unique_ptr<AggregateFunction> inner_;
   std::vector<uint32_t> rows_;
+  std::vector<uint32_t> positions_;
   std::vector<char*> states_;
 };
 

@@ -24,8 +24,7 @@ class FixedFirstLast final : public AggregateFunction {
   [[nodiscard]] uint32_t bytes() const override { return sizeof(State); }
 
   void update(const AggregateInput& in, BlobPool& /*blobs*/) override {
-    const uint64_t first = in.first_arrival + 1;
-    each_value<T>(in, [first](char* bytes, T value, size_t i, int64_t /*sign*/) { take(bytes, value, first + i); });
+    each_value<T>(in, [&in](char* bytes, T value, size_t i, int64_t /*sign*/) { take(bytes, value, in.arrival(i) + 1); });
   }
   void merge(char* into, const char* from, BlobPool& /*blobs*/) override {
     const auto& other = state_of<State>(from);
@@ -80,7 +79,7 @@ class BlobFirstLast final : public AggregateFunction {
       const uint32_t row = in.rows[i];
       if (in.args[0]->is_null(row)) continue;
       take(in.states[i], encoded != nullptr ? encoded->keys[i] : in.args[0]->values<StringRef>()[row].view(),
-           in.first_arrival + i + 1, blobs);
+           in.arrival(i) + 1, blobs);
     }
   }
   void merge(char* into, const char* from, BlobPool& blobs) override {

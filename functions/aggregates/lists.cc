@@ -113,7 +113,7 @@ class ListAggregate final : public ListBase {
       ByteWriter item;
       item.put_string(separators != nullptr ? separators[in.rows[i]].view() : std::string_view(","));
       item.put_raw(value.view());
-      push_item(state_of<ListState>(bytes), in.first_arrival + i, item.view(), blobs);
+      push_item(state_of<ListState>(bytes), in.arrival(i), item.view(), blobs);
     });
   }
 
@@ -149,7 +149,7 @@ class ArrayAggregate final : public ListBase {
   void update(const AggregateInput& in, BlobPool& blobs) override {
     const EncodedKeys& encoded = values_.encode(in.args, in.rows);
     for (size_t i = 0; i < in.rows.size(); ++i) {
-      push_item(state_of<ListState>(in.states[i]), in.first_arrival + i, encoded.keys[i], blobs);
+      push_item(state_of<ListState>(in.states[i]), in.arrival(i), encoded.keys[i], blobs);
     }
   }
 

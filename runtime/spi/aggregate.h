@@ -22,7 +22,10 @@ struct AggregateInput {
   std::span<const uint32_t> rows;    // physical rows to aggregate (after FILTER)
   std::span<char* const> states;     // accumulator of each row
   const uint8_t* kinds = nullptr;    // RowKind per physical row; null = all inserts. -U and -D retract.
-  uint64_t first_arrival = 0;        // arrival number of rows[0]; rows[i] has first_arrival + i
+  uint64_t first_arrival = 0;        // arrival number of rows[0]; rows[i] has first_arrival + i …
+  const uint32_t* positions = nullptr;  // … or first_arrival + positions[i] when given
+
+  [[nodiscard]] uint64_t arrival(size_t i) const { return first_arrival + (positions != nullptr ? positions[i] : i); }
 };
 
 class AggregateFunction {

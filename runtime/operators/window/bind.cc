@@ -1,0 +1,243 @@
+#include "runtime/operators/window/bind.h"
+
+#include <fmt/format.h>
+
+#include "plan/option_reader.h"
+#include "runtime/operators/binding.h"
+
+namespace millrace {
+
+namespace {
+
+OptionDescriptor window_field(std::string name, OptionKind kind, std::string help) {
+  OptionDescriptor field;
+  field.name = std::move(name);
+  field.kind = kind;
+  field.help = std::move(help);
+  return field;
+}
+
+}  // namespace
+
+std::vector<OptionDescriptor> window_spec_fields() {
+  OptionDescriptor type = window_field("type", OptionKind::kChoice, "Kind of window.");
+  type.required = true;
+  type.choices = {"tumbling", "sliding", "cumulating", "session", "count", "global"};
+  OptionDescriptor time = window_field("time", OptionKind::kChoice, "Event time, or the wall clock.");
+  time.choices = {"event", "processing"};
+  time.default_text = "event";
+  OptionDescriptor size =
+      window_field("size", OptionKind::kTree, "Length: a duration; of count windows a number of rows.");
+  OptionDescriptor lateness =
+      window_field("allowed_lateness", OptionKind::kDuration, "How long after its end a window takes late rows.");
+  lateness.default_text = "0s";
+  lateness.min = 0;
+  OptionDescriptor accumulate =
+      window_field("accumulate", OptionKind::kBoolean, "false: every firing empties the window.");
+  accumulate.default_text = "true";
+  return {type,
+          size,
+          window_field("slide", OptionKind::kTree, "Sliding: distance of starts; count: rows between firings."),
+          window_field("step", OptionKind::kDuration, "Cumulating: distance of ends."),
+          window_field("offset", OptionKind::kDuration, "Shift of the alignment to the epoch; may be negative."),
+          window_field("gap", OptionKind::kTree, "Session: the pause that ends it; a duration or an expression."),
+          time,
+          lateness,
+          window_field("late_output", OptionKind::kText, "Name of the output of late rows; `late` without it."),
+          window_field("emit_early_every", OptionKind::kDuration, "Results before the window's end."),
+          accumulate,
+          window_field("trigger", OptionKind::kTree, "When to fire, instead of at the window's end.")};
+}
+
+namespace {
+
+/// A field that build and kind of window support; reports the others.
+struct SpecReader {
+  const BindContext& context;
+  const OptionValues& options;
+  const Located& tree;
+  bool ok = true;
+
+  void fail(ErrorCode code, const Located& at, std::string message) {
+    context.diagnostics->error(code, at.position.line > 0 ? at.position : tree.position, std::move(message));
+    ok = false;
+  }
+  int64_t duration(const char* name, bool required) {
+    const Located& at = options.located(name);
+    if (!options.has(name)) {
+      if (required) fail(ErrorCode::kMissingField, tree, fmt::format("the window needs `{}`", name));
+      return 0;
+    }
+    OptionDescriptor descriptor;
+    descriptor.name = name;
+    descriptor.kind = OptionKind::kDuration;
+    const auto value = read_option(at, descriptor, *context.diagnostics);
+    if (!value) {
+      ok = false;
+      return 0;
+    }
+    return std::get<int64_t>(value->value);
+  }
+  int64_t positive(const char* name) {
+    const int64_t value = duration(name, true);
+    if (ok && value <= 0) fail(ErrorCode::kBadValue, options.located(name), fmt::format("`{}` must be positive", name));
+    return std::max<int64_t>(value, 1);
+  }
+  void refuse(const char* name, ErrorCode code, const char* why) {
+    if (options.has(name) && options.get(name).set)
+      fail(code, options.located(name), fmt::format("`{}` {}", name, why));
+  }
+};
+
+void read_slices(SpecReader& reader, WindowSpec& spec) {
+  spec.size_ms = reader.positive("size");
+  spec.slide_ms = spec.size_ms;
+  spec.offset_ms = reader.duration("offset", false);
+  if (spec.kind == WindowKind::kSliding) spec.slide_ms = reader.positive("slide");
+  if (spec.kind == WindowKind::kCumulating) {
+    spec.slide_ms = reader.positive("step");
+    if (reader.ok && spec.size_ms % spec.slide_ms != 0) {
+      reader.fail(ErrorCode::kBadValue, reader.options.located("step"), "`size` must be a multiple of `step`");
+    }
+  }
+  if (spec.kind != WindowKind::kSliding) reader.refuse("slide", ErrorCode::kUnknownField, "belongs to sliding windows");
+  if (spec.kind != WindowKind::kCumulating) {
+    reader.refuse("step", ErrorCode::kUnknownField, "belongs to cumulating windows");
+  }
+  reader.refuse("gap", ErrorCode::kUnknownField, "belongs to session windows");
+  if (spec.purge && spec.kind != WindowKind::kTumbling) {
+    reader.fail(ErrorCode::kNotSupportedYet, reader.options.located("accumulate"),
+                "`accumulate: false` is supported for tumbling windows only");
+  }
+}
+
+}  // namespace
+
+std::optional<WindowSpec> bind_window_spec(const BindContext& context, const Located& tree, std::string& late_output) {
+  const std::vector<OptionDescriptor> fields = window_spec_fields();
+  const OptionValues options = read_options(tree, fields, "window", *context.diagnostics);
+  if (!options.has("type")) return std::nullopt;
+  SpecReader reader{context, options, tree};
+  WindowSpec spec;
+  const std::string type = options.text("type");
+  spec.kind = type == "tumbling"     ? WindowKind::kTumbling
+              : type == "sliding"    ? WindowKind::kSliding
+              : type == "cumulating" ? WindowKind::kCumulating
+              : type == "session"    ? WindowKind::kSession
+              : type == "count"      ? WindowKind::kCount
+                                     : WindowKind::kGlobal;
+  spec.processing_time = options.text("time") == "processing";
+  spec.allowed_lateness_ms = options.integer("allowed_lateness");
+  spec.purge = !options.boolean("accumulate", true);
+  late_output = options.has("late_output") ? options.text("late_output") : "late";
+  reader.refuse("emit_early_every", ErrorCode::kNotSupportedYet, "is not supported by this build");
+  reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is not supported by this build");
+  switch (spec.kind) {
+    case WindowKind::kTumbling:
+    case WindowKind::kSliding:
+    case WindowKind::kCumulating:
+      read_slices(reader, spec);
+      break;
+    default:
+      reader.fail(ErrorCode::kNotSupportedYet, options.located("type"),
+                  fmt::format("{} windows are not supported by this build", type));
+  }
+  if (!reader.ok) return std::nullopt;
+  return spec;
+}
+
+namespace {
+
+/// Keys and window bounds, which expressions over aggregates may name.
+Scope result_scope(const BindContext& context, const Schema& prefix) {
+  Scope scope = Scope::of(prefix);
+  if (context.parameters != nullptr) scope.parameters = *context.parameters;
+  return scope;
+}
+
+}  // namespace
+
+bool bind_window_aggregates(const BindContext& context, const Located& aggregate, const Located& having,
+                            WindowConfig& config) {
+  const Scope input = input_scope(context);
+  auto schema = std::make_shared<Schema>();
+  bool ok = true;
+  for (uint32_t key : config.keys) {
+    const Field& field = config.input->fields[key];
+    ok = add_output_field(context, *schema, field.name, field.type, aggregate.position) && ok;
+  }
+  for (const char* name : {"window_start", "window_end"}) {
+    ok = add_output_field(context, *schema, name, make_temporal(TypeKind::kTimestamp, 3, false), aggregate.position) &&
+         ok;
+  }
+  if (aggregate.kind != Located::Kind::kMap || aggregate.entries.empty()) {
+    context.diagnostics->error(ErrorCode::kWrongShape, aggregate.position,
+                               "aggregate: needs entries such as `total: SUM(amount)`");
+    return false;
+  }
+  const Scope keys = result_scope(context, *schema);
+  for (const Located::Entry& entry : aggregate.entries) {
+    auto compiled = compile_aggregate(entry.value.text, input, keys, config.calls.size(), *context.functions);
+    if (!compiled) {
+      context.diagnostics->expression(entry.value, compiled.error());
+      ok = false;
+      continue;
+    }
+    ok = add_output_field(context, *schema, entry.key, compiled->result->type, entry.key_position) && ok;
+    for (AggregateCall& call : compiled->calls) config.calls.push_back(std::move(call));
+    config.results.push_back(std::move(compiled->result));
+  }
+  config.result_calls = config.calls.size();
+  config.output = schema;
+  if (having.kind == Located::Kind::kNull || !ok) return ok;
+  // `having` sees the output columns and may call aggregates of its own.
+  auto compiled = compile_aggregate(having.text, input, result_scope(context, *schema), 0, *context.functions);
+  if (!compiled) {
+    context.diagnostics->expression(having, compiled.error());
+    return false;
+  }
+  if (compiled->result->type->kind != TypeKind::kBoolean) {
+    context.diagnostics->error(
+        ErrorCode::kTypeMismatch, having.position,
+        fmt::format("having: needs a condition, this is {}", compiled->result->type->to_string()),
+        "compare it, for example with `> 10`");
+    return false;
+  }
+  for (AggregateCall& call : compiled->calls) config.calls.push_back(std::move(call));
+  config.having = std::move(compiled->result);
+  return true;
+}
+
+std::optional<BoundOperator> bind_window(const BindContext& context) {
+  const OptionValues& options = *context.options;
+  const BindInput& input = context.inputs[0];
+  auto config = std::make_shared<WindowConfig>();
+  config->input = input.schema;
+  std::string late_output;
+  const auto keys = bind_keys(context);
+  const auto spec = bind_window_spec(context, options.located("window"), late_output);
+  const bool append = require_append(context, "a window");
+  if (keys) config->keys = *keys;
+  for (uint32_t key : config->keys) config->key_types.push_back(input.schema->fields[key].type);
+  const bool aggregates =
+      bind_window_aggregates(context, options.located("aggregate"), options.located("having"), *config);
+  if (!keys || !spec || !append || !aggregates) return std::nullopt;
+  config->spec = *spec;
+  const Located& tree = options.located("window");
+  config->spec_text =
+      fmt::format("{} {} {} {} key(", tree.find("type")->text, spec->size_ms, spec->slide_ms, spec->offset_ms);
+  for (const TypePtr& type : config->key_types) config->spec_text += type->to_string() + " ";
+  config->spec_text += ")";
+  BoundOperator bound;
+  bound.outputs = {Port{"", config->output, Changelog::kAppend, {}},
+                   Port{late_output, input.schema, Changelog::kAppend, {}}};
+  bound.partitioning = {config->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};
+  bound.key_columns = {config->keys};
+  bound.stateful = true;
+  bound.single_subtask = config->keys.empty();
+  bound.detail = fmt::format("{} window", tree.find("type")->text);
+  bound.config = std::move(config);
+  return bound;
+}
+
+}  // namespace millrace

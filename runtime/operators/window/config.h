@@ -1,0 +1,35 @@
+// A window step after binding: what the factory and the operators need. Immutable; shared by all subtasks.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/job_graph.h"
+#include "runtime/operators/window/geometry.h"
+
+namespace millrace {
+
+struct WindowSpec {
+  WindowKind kind = WindowKind::kTumbling;
+  int64_t size_ms = 0;
+  int64_t slide_ms = 0;  // sliding: slide; cumulating: step; tumbling: size
+  int64_t offset_ms = 0;
+  int64_t allowed_lateness_ms = 0;
+  bool processing_time = false;
+  bool purge = false;  // every firing empties the window
+};
+
+struct WindowConfig final : OperatorConfig {
+  WindowSpec spec;
+  SchemaPtr input;
+  std::vector<uint32_t> keys;  // columns of the input
+  std::vector<TypePtr> key_types;
+  std::vector<AggregateCall> calls;   // of all entries, then those of `having`
+  size_t result_calls = 0;            // how many of them belong to entries
+  std::vector<TypedExprPtr> results;  // scope: keys, window_start, window_end, results of calls[0, result_calls)
+  TypedExprPtr having;                // scope: the output columns, then calls[result_calls, ..); may be null
+  SchemaPtr output;                   // keys, window_start, window_end, entries
+  std::string spec_text;              // part of the state's layout
+};
+
+}  // namespace millrace

@@ -1,0 +1,28 @@
+#include "runtime/operators/window/progress.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+SnapshotPartPtr snapshot_progress(const StateDescriptor& state, uint32_t subtask, int64_t watermark, uint64_t arrival) {
+  auto part = std::make_unique<RowsSnapshot>(state);
+  ByteWriter value;
+  value.put(watermark);
+  value.put(arrival);
+  part->add(0, std::to_string(subtask), value.take());
+  return part;
+}
+
+Status restore_progress(const StateDescriptor& state, const OperatorContext& context, int64_t& watermark,
+                        uint64_t& arrival) {
+  return context.restored->visit(state, context.key_groups, context.subtask, context.parallelism,
+                                 [&](uint32_t /*group*/, std::string_view /*key*/, std::string_view value) -> Status {
+                                   ByteReader reader(value);
+                                   watermark = std::max(watermark, reader.get<int64_t>());
+                                   arrival = std::max(arrival, reader.get<uint64_t>());
+                                   if (reader.done()) return {};
+                                   return make_error(ErrorCode::kCorruptState, "the window's progress is damaged");
+                                 });
+}
+
+}  // namespace millrace

@@ -1,0 +1,414 @@
+#include "runtime/operators/window/slice_operator.h"
+
+#include <algorithm>
+
+#include "data/key_format.h"
+#include "runtime/operators/binding.h"
+#include "runtime/operators/window/output.h"
+#include "runtime/operators/window/progress.h"
+#include "runtime/operators/window/slices.h"
+
+namespace millrace {
+
+namespace {
+
+class SliceOperator final : public Operator {
+ public:
+  SliceOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
+                std::unique_ptr<WindowOutput> output, const Node& node)
+      : config_(std::move(config)),
+        spec_(config_->spec),
+        geometry_(spec_.kind, spec_.size_ms, spec_.slide_ms, spec_.offset_ms),
+        aggregates_(std::move(aggregates)),
+        output_(std::move(output)),
+        store_(aggregates_),
+        refired_(config_->output),
+        late_port_(1),
+        state_{node.id, "window", StateKind::kKeyed, config_->spec_text + " | " + aggregates_->layout()},
+        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {}
+
+  Status open(const OperatorContext& context) override;
+  Result<Flow> process(uint32_t input, Batch& batch, Output& out) override;
+  Result<Flow> advance(int64_t watermark, Output& out) override;
+  [[nodiscard]] int64_t next_timer_ms() const override;
+  Result<Flow> on_timer(int64_t now_ms, Output& out) override;
+  Result<std::vector<SnapshotPartPtr>> snapshot() override;
+
+ private:
+  enum class Fate : uint8_t { kTake, kLate, kNoWindow };
+  struct Group {
+    int64_t pane = 0;
+    bool fired = false;           // a window of this pane has fired: rows fire again at once
+    std::vector<uint32_t> which;  // indexes into rows_
+  };
+
+  Status start(const Batch& batch, Output& out);
+  void assign(const Batch& batch);
+  [[nodiscard]] Fate fate_of(int64_t time, int64_t pane) const;
+  void group_rows(const Batch& batch);
+  Group& group_of(int64_t pane);
+  void update_group(const Batch& batch, const Group& group);
+  Status refire_row(const Batch& batch, uint32_t index);
+  Status emit_refired(int64_t end, uint32_t index, const char* state);
+  [[nodiscard]] int64_t time_of(const Batch& batch, uint32_t row) const {
+    return spec_.processing_time ? now_ms_ : (*batch.event_times)[row];
+  }
+
+  Result<Flow> fire_until(int64_t time, int64_t shown_watermark, Output& out);
+  [[nodiscard]] int64_t next_window_end(int64_t after) const;
+  bool gather(int64_t time);
+  void open_window(int64_t end);
+  void expire();
+  void report_state();
+
+  std::shared_ptr<const WindowConfig> config_;
+  const WindowSpec& spec_;
+  WindowGeometry geometry_;
+  std::shared_ptr<AggregateRow> aggregates_;
+  std::unique_ptr<WindowOutput> output_;
+  SliceStore store_;
+  BatchBuilder refired_;
+  uint32_t late_port_;
+  StateDescriptor state_;
+  StateDescriptor progress_state_;
+  OperatorContext context_;
+
+  int64_t watermark_ = kWatermarkMin;        // windows with end - 1 <= watermark_ have fired
+  int64_t event_watermark_ = kWatermarkMin;  // shown by CURRENT_WATERMARK() in processing time
+  int64_t now_ms_ = 0;
+  uint64_t next_arrival_ = 0;
+
+  // The batch in work.
+  bool started_ = false;
+  std::vector<uint32_t> rows_;  // physical rows to aggregate
+  std::vector<uint32_t> late_;
+  std::vector<Group> groups_;
+  size_t groups_used_ = 0;
+  std::vector<uint32_t> refire_;  // indexes into rows_, in order of arrival
+  size_t refire_next_ = 0;
+  EncodedKeys keys_;
+  RowErrors failed_;
+  std::vector<char*> values_;
+  std::vector<uint8_t> inserted_;
+  std::vector<uint32_t> group_rows_;
+
+  // The windows in work: results gathered for one batch, and the cursor in the window that is being read.
+  bool firing_ = false;
+  int64_t firing_end_ = 0;
+  Slice* firing_slice_ = nullptr;
+  uint64_t firing_cursor_ = 0;
+  std::vector<SlicePtr> merged_;  // sums of panes, alive until the batch is built
+  std::vector<std::string_view> fired_keys_;
+  std::vector<const char*> fired_states_;
+  std::vector<WindowBounds> fired_bounds_;
+  std::vector<char*> walk_;
+  std::vector<Slice*> purged_;
+};
+
+Status SliceOperator::open(const OperatorContext& context) {
+  context_ = context;
+  output_->open(context);
+  if (context.restored == nullptr) return {};
+  MR_TRY(store_.restore(state_, context));
+  return restore_progress(progress_state_, context, watermark_, next_arrival_);
+}
+
+Result<std::vector<SnapshotPartPtr>> SliceOperator::snapshot() {
+  std::vector<SnapshotPartPtr> parts;
+  parts.push_back(store_.snapshot(state_, context_.max_parallelism));
+  parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, next_arrival_));
+  return parts;
+}
+
+// ---- rows ----
+
+SliceOperator::Fate SliceOperator::fate_of(int64_t time, int64_t pane) const {
+  const int64_t last_end = geometry_.last_end(pane);
+  const int64_t closing = last_end == INT64_MIN ? time : last_end - 1;
+  if (watermark_ != kWatermarkMin && closing + spec_.allowed_lateness_ms <= watermark_) return Fate::kLate;
+  return last_end == INT64_MIN ? Fate::kNoWindow : Fate::kTake;
+}
+
+/// Splits the selected rows into those to aggregate (rows_), late ones and those in no window.
+void SliceOperator::assign(const Batch& batch) {
+  rows_.clear();
+  late_.clear();
+  uint32_t no_window = 0;
+  int64_t pane = 0;
+  Fate fate = Fate::kTake;
+  bool known = false;
+  for_each_row(batch, [&](uint32_t row) {
+    const int64_t time = time_of(batch, row);
+    if (!known || time < pane || time - pane >= geometry_.pane_ms()) {
+      pane = geometry_.pane_of(time);
+      fate = fate_of(time, pane);
+      // Neighbours mostly share a pane and its fate; outside of windows each time has its own.
+      known = geometry_.last_end(pane) != INT64_MIN;
+    }
+    if (fate == Fate::kTake) {
+      rows_.push_back(row);
+    } else if (fate == Fate::kLate) {
+      late_.push_back(row);
+    } else {
+      ++no_window;
+    }
+  });
+  if (context_.metrics.late_records && !late_.empty()) {
+    context_.metrics.late_records->add(static_cast<double>(late_.size()));
+  }
+  if (context_.metrics.no_window && no_window > 0) context_.metrics.no_window->add(no_window);
+}
+
+SliceOperator::Group& SliceOperator::group_of(int64_t pane) {
+  for (size_t i = 0; i < groups_used_; ++i) {
+    if (groups_[i].pane == pane) return groups_[i];
+  }
+  if (groups_used_ == groups_.size()) groups_.emplace_back();
+  Group& group = groups_[groups_used_++];
+  group.pane = pane;
+  group.which.clear();
+  const int64_t first_end = geometry_.next_end(pane, kWatermarkMin);
+  group.fired = watermark_ != kWatermarkMin && first_end - 1 <= watermark_;
+  return group;
+}
+
+void SliceOperator::group_rows(const Batch& batch) {
+  groups_used_ = 0;
+  refire_.clear();
+  refire_next_ = 0;
+  Group* group = nullptr;
+  for (uint32_t i = 0; i < rows_.size(); ++i) {
+    const int64_t time = time_of(batch, rows_[i]);
+    if (group == nullptr || time < group->pane || time - group->pane >= geometry_.pane_ms()) {
+      group = &group_of(geometry_.pane_of(time));
+    }
+    // Panes whose windows fired without being over only exist within allowed_lateness, or before the end of a
+    // sliding window that is still open; there nothing fires again.
+    if (group->fired && spec_.allowed_lateness_ms > 0) {
+      refire_.push_back(i);
+    } else {
+      group->which.push_back(i);
+    }
+  }
+}
+
+void SliceOperator::update_group(const Batch& batch, const Group& group) {
+  if (group.which.empty()) return;
+  Slice& slice = store_.open_slice(group.pane);
+  const bool all = group.which.size() == rows_.size();
+  const std::span<const uint32_t> which = all ? std::span<const uint32_t>{} : group.which;
+  values_.resize(rows_.size());
+  inserted_.assign(rows_.size(), 0);
+  slice.table.find_or_insert(keys_, which, values_.data(), inserted_.data());
+  if (all) {
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      if (inserted_[i] != 0) aggregates_->init(values_[i]);
+    }
+    aggregates_->update(batch, rows_, values_, slice.blobs, next_arrival_);
+    return;
+  }
+  group_rows_.clear();
+  std::vector<char*> states;
+  states.reserve(which.size());
+  for (uint32_t i : which) {
+    if (inserted_[i] != 0) aggregates_->init(values_[i]);
+    group_rows_.push_back(rows_[i]);
+    states.push_back(values_[i]);
+  }
+  aggregates_->update(batch, group_rows_, states, slice.blobs, next_arrival_, group.which.data());
+}
+
+Status SliceOperator::start(const Batch& batch, Output& out) {
+  now_ms_ = context_.clock != nullptr ? context_.clock->wall_ms() : 0;
+  // A clock that went back must not reopen a window that has fired.
+  if (spec_.processing_time && watermark_ != kWatermarkMin) now_ms_ = std::max(now_ms_, watermark_ + 1);
+  assign(batch);
+  if (!late_.empty()) {
+    Batch late = batch;
+    late.selection = std::make_shared<const std::vector<uint32_t>>(late_);
+    out.emit(late_port_, std::move(late));
+  }
+  const EvalContext context{.now_ms = now_ms_, .watermark = spec_.processing_time ? event_watermark_ : watermark_};
+  aggregates_->prepare(batch, rows_, failed_, context);
+  MR_TRY(output_->errors().handle(batch, *config_->input, failed_, rows_));
+  Batch keyed = batch;
+  if (rows_.size() < batch.selected()) keyed.selection = std::make_shared<const std::vector<uint32_t>>(rows_);
+  encode_keys(keyed, *config_->input, config_->keys, keys_);
+  group_rows(batch);
+  for (size_t i = 0; i < groups_used_; ++i) update_group(batch, groups_[i]);
+  return {};
+}
+
+Result<Flow> SliceOperator::process(uint32_t /*input*/, Batch& batch, Output& out) {
+  if (!started_) MR_TRY(start(batch, out));
+  started_ = true;
+  while (refire_next_ < refire_.size() && refired_.rows() < kBatchRowsMax) {
+    MR_TRY(refire_row(batch, refire_[refire_next_]));
+    ++refire_next_;
+  }
+  output_->errors().flush(out);
+  if (refired_.rows() > 0) out.emit(0, refired_.finish());
+  if (refire_next_ < refire_.size()) return Flow::kMoreOutput;
+  next_arrival_ += rows_.size();
+  started_ = false;
+  return Flow::kNeedInput;
+}
+
+/// A row that is late within allowed_lateness: added, then every fired window that is not over yet fires for its key.
+Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
+  const uint32_t row = rows_[index];
+  const int64_t pane = geometry_.pane_of(time_of(batch, row));
+  Slice& slice = store_.open_slice(pane);
+  const uint64_t hash = keys_.hashes[index];
+  const std::string_view key = keys_.keys[index];
+  bool inserted = false;
+  char* state = slice.table.insert(hash, key, &inserted);
+  if (inserted) aggregates_->init(state);
+  aggregates_->update(batch, {&row, 1}, {&state, 1}, slice.blobs, next_arrival_ + index);
+  int64_t end = geometry_.next_end(pane, watermark_ - spec_.allowed_lateness_ms);
+  for (; end - 1 <= watermark_; end = geometry_.next_end(pane, end - 1)) {
+    const int64_t start = geometry_.window_start(end);
+    if (end - start == geometry_.pane_ms()) {
+      MR_TRY(emit_refired(end, index, state));
+      continue;
+    }
+    Slice sum(aggregates_->bytes());
+    char* total = sum.table.insert(hash, key, &inserted);
+    aggregates_->init(total);
+    for (int64_t at = start; at < end; at += geometry_.pane_ms()) {
+      Slice* part = store_.find(at);
+      const char* found = part != nullptr ? part->table.find(hash, key) : nullptr;
+      if (found != nullptr) aggregates_->merge(total, found, sum.blobs);
+    }
+    MR_TRY(emit_refired(end, index, total));
+  }
+  if (spec_.purge) {
+    aggregates_->drop(state, slice.blobs);
+    slice.table.erase(hash, key);
+  }
+  return {};
+}
+
+Status SliceOperator::emit_refired(int64_t end, uint32_t index, const char* state) {
+  const WindowBounds bounds{geometry_.window_start(end), end};
+  MR_ASSIGN(const Batch result, output_->build({&keys_.keys[index], 1}, {&state, 1}, {&bounds, 1}, watermark_));
+  static constexpr uint32_t kOnlyRow = 0;
+  if (!result.empty()) refired_.append(result, &kOnlyRow, 1);
+  return {};
+}
+
+// ---- firing ----
+
+Result<Flow> SliceOperator::advance(int64_t watermark, Output& out) {
+  if (!spec_.processing_time) return fire_until(watermark, watermark, out);
+  event_watermark_ = watermark;
+  return Flow::kNeedInput;
+}
+
+int64_t SliceOperator::next_timer_ms() const {
+  if (!spec_.processing_time) return INT64_MAX;
+  const int64_t end = next_window_end(watermark_);
+  return end == INT64_MAX ? INT64_MAX : end - 1;
+}
+
+Result<Flow> SliceOperator::on_timer(int64_t now_ms, Output& out) {
+  if (!spec_.processing_time) return Flow::kNeedInput;
+  return fire_until(now_ms, event_watermark_, out);
+}
+
+/// Ends grow with panes, so the first pane that has an end left decides.
+int64_t SliceOperator::next_window_end(int64_t after) const {
+  for (const auto& [start, slice] : store_.slices()) {
+    const int64_t end = geometry_.next_end(start, after);
+    if (end != INT64_MAX) return end;
+  }
+  return INT64_MAX;
+}
+
+void SliceOperator::open_window(int64_t end) {
+  firing_ = true;
+  firing_end_ = end;
+  firing_cursor_ = 0;
+  const int64_t start = geometry_.window_start(end);
+  if (end - start == geometry_.pane_ms()) {
+    firing_slice_ = store_.find(start);
+    if (spec_.purge) purged_.push_back(firing_slice_);
+    return;
+  }
+  merged_.push_back(store_.make_slice());
+  firing_slice_ = merged_.back().get();
+  for (int64_t at = start; at < end; at += geometry_.pane_ms()) {
+    if (const Slice* part = store_.find(at)) store_.merge(*part, *firing_slice_);
+  }
+}
+
+/// Collects results of fired windows, in order of window ends, up to one batch. False: nothing is left until `time`.
+bool SliceOperator::gather(int64_t time) {
+  while (fired_states_.size() < kBatchRowsMax) {
+    if (!firing_) {
+      const int64_t end = next_window_end(watermark_);
+      if (end == INT64_MAX || end - 1 > time) return false;
+      open_window(end);
+    }
+    walk_.resize(kBatchRowsMax - fired_states_.size());
+    const size_t count = firing_slice_->table.next_rows(firing_cursor_, walk_);
+    const WindowBounds bounds{geometry_.window_start(firing_end_), firing_end_};
+    for (size_t i = 0; i < count; ++i) {
+      fired_keys_.push_back(KeyedTable::key_of(walk_[i]));
+      fired_states_.push_back(walk_[i]);
+      fired_bounds_.push_back(bounds);
+    }
+    if (count > 0) continue;
+    watermark_ = firing_end_ - 1;
+    firing_ = false;
+  }
+  return true;
+}
+
+Result<Flow> SliceOperator::fire_until(int64_t time, int64_t shown_watermark, Output& out) {
+  const bool more = gather(time);
+  if (!fired_states_.empty()) {
+    MR_ASSIGN(Batch result, output_->build(fired_keys_, fired_states_, fired_bounds_, shown_watermark));
+    output_->errors().flush(out);
+    out.emit(0, std::move(result));
+  }
+  fired_keys_.clear();
+  fired_states_.clear();
+  fired_bounds_.clear();
+  // A window that goes on in the next batch keeps its sum and its pane.
+  const bool keep_last = firing_ && !merged_.empty() && merged_.back().get() == firing_slice_;
+  merged_.erase(merged_.begin(), merged_.end() - (keep_last ? 1 : 0));
+  for (Slice* slice : purged_) {
+    if (!firing_ || slice != firing_slice_) slice->table.clear();
+  }
+  std::erase_if(purged_, [this](const Slice* slice) { return !firing_ || slice != firing_slice_; });
+  if (more) return Flow::kMoreOutput;
+  watermark_ = std::max(watermark_, time);
+  expire();
+  report_state();
+  return Flow::kNeedInput;
+}
+
+void SliceOperator::expire() {
+  if (watermark_ == kWatermarkMin) return;
+  while (!store_.slices().empty()) {
+    const int64_t pane = store_.slices().begin()->first;
+    if (geometry_.last_end(pane) - 1 > watermark_ - spec_.allowed_lateness_ms) return;
+    store_.erase(pane);
+  }
+}
+
+void SliceOperator::report_state() {
+  if (context_.metrics.state_keys) context_.metrics.state_keys->set(static_cast<double>(store_.rows()));
+  if (context_.metrics.state_bytes) context_.metrics.state_bytes->set(static_cast<double>(store_.bytes()));
+}
+
+}  // namespace
+
+Result<OperatorPtr> make_slice_operator(std::shared_ptr<const WindowConfig> config, const Node& node) {
+  MR_ASSIGN(auto aggregates, AggregateRow::make(config->calls));
+  MR_ASSIGN(auto output, WindowOutput::make(config, aggregates, node));
+  return std::make_unique<SliceOperator>(std::move(config), std::move(aggregates), std::move(output), node);
+}
+
+}  // namespace millrace
