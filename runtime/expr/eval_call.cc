@@ -73,13 +73,13 @@ EvalValue evaluate_call(EvalNode& node, EvalFrame& frame, EvalRows rows) {
   if (single) {
     RowErrors errors;
     function.kernel->run({columns, types, expr.type, targets, *out, frame.arena, errors, expr.bound.get(),
-                          frame.context.now_ms, constant, &expr});
+                          frame.context.now_ms, single ? 1 : frame.length, constant, &expr});
     for (const auto& [row, message] : errors.rows()) {
       for (uint32_t each : rows) frame.errors.add(each, message);
     }
   } else {
     function.kernel->run({columns, types, expr.type, targets, *out, frame.arena, frame.errors, expr.bound.get(),
-                          frame.context.now_ms, constant, &expr});
+                          frame.context.now_ms, single ? 1 : frame.length, constant, &expr});
   }
   return {out, single || (node.constant && frame.length == 1)};
 }

@@ -90,4 +90,34 @@ inline void put_slice(const KernelArgs& call, uint32_t row, std::string_view tex
   call.out.values<StringRef>()[row] = StringRef(text);
 }
 
+/// Builds the offsets of a list column row by row; rows in between stay empty. The caller fills the child.
+class ListWriter {
+ public:
+  explicit ListWriter(const KernelArgs& call) : call_(call) { call.out.offsets().clear(); }
+
+  /// REQUIRES: rows ascending. `items` = elements written so far.
+  void start(uint32_t row, size_t items) {
+    call_.out.offsets().resize(row + 1, static_cast<uint32_t>(items_));
+    call_.out.offsets().back() = static_cast<uint32_t>(items);
+    items_ = items;
+  }
+  /// After the elements of the row that was started.
+  void end(size_t items) { items_ = items; }
+  void set_null(uint32_t row) { nulls_.push_back(row); }
+  void finish(ColumnPtr child) {
+    std::vector<uint32_t>& offsets = call_.out.offsets();
+    offsets.resize(call_.length + 1, static_cast<uint32_t>(items_));
+    std::vector<uint32_t> kept = offsets;
+    call_.out.resize(call_.length);
+    offsets = std::move(kept);
+    call_.out.children()[0] = std::move(child);
+    for (uint32_t row : nulls_) call_.out.set_null(row);
+  }
+
+ private:
+  const KernelArgs& call_;
+  size_t items_ = 0;
+  std::vector<uint32_t> nulls_;
+};
+
 }  // namespace millrace
