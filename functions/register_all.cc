@@ -15,6 +15,7 @@ void register_all_functions(FunctionRegistry& registry) {
   register_time(registry);
   register_collections(registry);
   register_json(registry);
+  register_aggregates(registry);
 }
 
 }  // namespace millrace

@@ -8,12 +8,18 @@ namespace {
 
 std::string_view class_name(ArgClass kind) {
   switch (kind) {
-    case ArgClass::kText: return "STRING";
-    case ArgClass::kInteger: return "INT";
-    case ArgClass::kDouble: return "number";
-    case ArgClass::kBoolean: return "BOOLEAN";
-    case ArgClass::kTextOrBytes: return "STRING or BYTES";
-    case ArgClass::kAny: return "any";
+    case ArgClass::kText:
+      return "STRING";
+    case ArgClass::kInteger:
+      return "INT";
+    case ArgClass::kDouble:
+      return "number";
+    case ArgClass::kBoolean:
+      return "BOOLEAN";
+    case ArgClass::kTextOrBytes:
+      return "STRING or BYTES";
+    case ArgClass::kAny:
+      return "any";
   }
   return "";
 }
@@ -47,7 +53,8 @@ bool class_accepts(ArgClass kind, const TypePtr& type, TypePtr& target) {
     case ArgClass::kTextOrBytes:
       if (null) target = make_string();
       return null || type->is_text() || type->kind == TypeKind::kBytes;
-    case ArgClass::kAny: return true;
+    case ArgClass::kAny:
+      return true;
   }
   return false;
 }

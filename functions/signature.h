@@ -18,9 +18,9 @@ using ArgLiterals = std::span<const Literal* const>;
 using ResolveFunction = std::function<Result<ResolvedCall>(ArgTypes types, ArgLiterals literals)>;
 
 enum class ArgClass : uint8_t {
-  kText,       // CHAR, VARCHAR: as it is
-  kInteger,    // any width, as it is (read with IntegerReader)
-  kDouble,     // any number, cast to DOUBLE
+  kText,     // CHAR, VARCHAR: as it is
+  kInteger,  // any width, as it is (read with IntegerReader)
+  kDouble,   // any number, cast to DOUBLE
   kBoolean,
   kTextOrBytes,
   kAny,

@@ -1,5 +1,5 @@
-// + - * / % and the signs over integers, DECIMAL, FLOAT and DOUBLE. Integer and DECIMAL overflow and division by zero are
-// errors of the row; FLOAT and DOUBLE follow IEEE 754. Times and intervals are in functions/arithmetic/temporal.cc.
+// + - * / % and the signs over integers, DECIMAL, FLOAT and DOUBLE. Integer and DECIMAL overflow and division by zero
+// are errors of the row; FLOAT and DOUBLE follow IEEE 754. Times and intervals are in functions/arithmetic/temporal.cc.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -130,7 +130,8 @@ void decimal_kernel(const KernelArgs& call) {
     int128 left = a[row];
     int128 right = b[row];
     bool fits = false;
-    if constexpr (kOp == Arithmetic::kAdd) fits = decimal_add(left, scale_a, right, scale_b, precision, scale, out[row]);
+    if constexpr (kOp == Arithmetic::kAdd)
+      fits = decimal_add(left, scale_a, right, scale_b, precision, scale, out[row]);
     if constexpr (kOp == Arithmetic::kSubtract) {
       fits = decimal_subtract(left, scale_a, right, scale_b, precision, scale, out[row]);
     }
@@ -148,12 +149,17 @@ void decimal_kernel(const KernelArgs& call) {
 
 template <Arithmetic kOp>
 void arithmetic_kernel(const KernelArgs& call) {
-  if (!call.types[0]->is_numeric() || !call.types[1]->is_numeric()) return temporal_kernel(call, kOp == Arithmetic::kSubtract);
+  if (!call.types[0]->is_numeric() || !call.types[1]->is_numeric())
+    return temporal_kernel(call, kOp == Arithmetic::kSubtract);
   switch (call.out.type()) {
-    case PhysicalType::kDouble: return floating_kernel<kOp, double>(call);
-    case PhysicalType::kFloat: return floating_kernel<kOp, float>(call);
-    case PhysicalType::kInt128: return decimal_kernel<kOp>(call);
-    default: break;
+    case PhysicalType::kDouble:
+      return floating_kernel<kOp, double>(call);
+    case PhysicalType::kFloat:
+      return floating_kernel<kOp, float>(call);
+    case PhysicalType::kInt128:
+      return decimal_kernel<kOp>(call);
+    default:
+      break;
   }
   if constexpr (kOp == Arithmetic::kDivide || kOp == Arithmetic::kModulo) {
     return divide_integers<kOp>(call);
@@ -169,10 +175,14 @@ TypePtr decimal_argument(const TypePtr& type) {
 
 DecimalShape result_shape(Arithmetic op, DecimalShape a, DecimalShape b) {
   switch (op) {
-    case Arithmetic::kMultiply: return decimal_multiply_shape(a, b);
-    case Arithmetic::kDivide: return decimal_divide_shape(a, b);
-    case Arithmetic::kModulo: return decimal_modulo_shape(a, b);
-    default: return decimal_add_shape(a, b);
+    case Arithmetic::kMultiply:
+      return decimal_multiply_shape(a, b);
+    case Arithmetic::kDivide:
+      return decimal_divide_shape(a, b);
+    case Arithmetic::kModulo:
+      return decimal_modulo_shape(a, b);
+    default:
+      return decimal_add_shape(a, b);
   }
 }
 
@@ -225,11 +235,16 @@ void negate_values(const KernelArgs& call) {
 
 void negate_kernel(const KernelArgs& call) {
   switch (call.out.type()) {
-    case PhysicalType::kInt32: return negate_integers<int32_t>(call);
-    case PhysicalType::kInt64: return negate_integers<int64_t>(call);
-    case PhysicalType::kFloat: return negate_values<float>(call);
-    case PhysicalType::kDouble: return negate_values<double>(call);
-    default: return negate_values<int128>(call);
+    case PhysicalType::kInt32:
+      return negate_integers<int32_t>(call);
+    case PhysicalType::kInt64:
+      return negate_integers<int64_t>(call);
+    case PhysicalType::kFloat:
+      return negate_values<float>(call);
+    case PhysicalType::kDouble:
+      return negate_values<double>(call);
+    default:
+      return negate_values<int128>(call);
   }
 }
 
@@ -242,11 +257,16 @@ void copy_kernel(const KernelArgs& call) {
 
 void plus_kernel(const KernelArgs& call) {
   switch (call.out.type()) {
-    case PhysicalType::kInt32: return copy_kernel<int32_t>(call);
-    case PhysicalType::kInt64: return copy_kernel<int64_t>(call);
-    case PhysicalType::kFloat: return copy_kernel<float>(call);
-    case PhysicalType::kDouble: return copy_kernel<double>(call);
-    default: return copy_kernel<int128>(call);
+    case PhysicalType::kInt32:
+      return copy_kernel<int32_t>(call);
+    case PhysicalType::kInt64:
+      return copy_kernel<int64_t>(call);
+    case PhysicalType::kFloat:
+      return copy_kernel<float>(call);
+    case PhysicalType::kDouble:
+      return copy_kernel<double>(call);
+    default:
+      return copy_kernel<int128>(call);
   }
 }
 

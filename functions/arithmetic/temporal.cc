@@ -18,8 +18,10 @@ bool add_interval(TypeKind kind, int64_t value, TypeKind interval_kind, int64_t 
   constexpr int64_t kMonthsMax = 12 * 1'000'000;
   if (interval_kind == TypeKind::kIntervalMonths) {
     if (interval > kMonthsMax || interval < -kMonthsMax) return false;
-    if (kind == TypeKind::kDate) out = add_months_to_days(value, interval);
-    else out = add_months_to_millis(value, interval);
+    if (kind == TypeKind::kDate)
+      out = add_months_to_days(value, interval);
+    else
+      out = add_months_to_millis(value, interval);
     return true;
   }
   if (kind == TypeKind::kDate) {
@@ -73,7 +75,8 @@ Result<ResolvedCall> resolve_difference(ArgTypes types, ArgLiterals literals) {
   if (!times || mixed || unit == nullptr) return argument_error("-", types, "two dates or two timestamps");
   bool months = *unit == "MONTH" || *unit == "YEAR" || *unit == "QUARTER";
   bool nullable = types[0]->nullable || types[1]->nullable;
-  TypePtr type = make_temporal(months ? TypeKind::kIntervalMonths : TypeKind::kIntervalMillis, months ? 0 : 3, nullable);
+  TypePtr type =
+      make_temporal(months ? TypeKind::kIntervalMonths : TypeKind::kIntervalMillis, months ? 0 : 3, nullable);
   return ResolvedCall{type, {types[0], types[1], types[2]}, nullptr};
 }
 

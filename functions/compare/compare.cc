@@ -79,9 +79,8 @@ void compare_decimals(const KernelArgs& call) {
   ArgReader<int128> a(call, 0);
   ArgReader<int128> b(call, 1);
   uint8_t* out = call.out.values<uint8_t>();
-  for_rows(call.rows, [&](uint32_t row) {
-    out[row] = holds<kOp>(decimal_compare(a[row], scale_a, b[row], scale_b)) ? 1 : 0;
-  });
+  for_rows(call.rows,
+           [&](uint32_t row) { out[row] = holds<kOp>(decimal_compare(a[row], scale_a, b[row], scale_b)) ? 1 : 0; });
 }
 
 template <Comparison kOp>
@@ -97,14 +96,22 @@ void compare_nested(const KernelArgs& call) {
 template <Comparison kOp>
 void compare_kernel(const KernelArgs& call) {
   switch (call.args[0]->type()) {
-    case PhysicalType::kBool: return compare_fixed<kOp, uint8_t>(call);
-    case PhysicalType::kInt32: return compare_fixed<kOp, int32_t>(call);
-    case PhysicalType::kInt64: return compare_fixed<kOp, int64_t>(call);
-    case PhysicalType::kFloat: return compare_fixed<kOp, float>(call);
-    case PhysicalType::kDouble: return compare_fixed<kOp, double>(call);
-    case PhysicalType::kInt128: return compare_decimals<kOp>(call);
-    case PhysicalType::kString: return compare_text<kOp>(call);
-    default: return compare_nested<kOp>(call);
+    case PhysicalType::kBool:
+      return compare_fixed<kOp, uint8_t>(call);
+    case PhysicalType::kInt32:
+      return compare_fixed<kOp, int32_t>(call);
+    case PhysicalType::kInt64:
+      return compare_fixed<kOp, int64_t>(call);
+    case PhysicalType::kFloat:
+      return compare_fixed<kOp, float>(call);
+    case PhysicalType::kDouble:
+      return compare_fixed<kOp, double>(call);
+    case PhysicalType::kInt128:
+      return compare_decimals<kOp>(call);
+    case PhysicalType::kString:
+      return compare_text<kOp>(call);
+    default:
+      return compare_nested<kOp>(call);
   }
 }
 

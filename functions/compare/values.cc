@@ -46,17 +46,24 @@ int compare_values(const DataType& type, const Column& a, uint32_t row_a, const 
   bool null_b = b.is_null(row_b);
   if (null_a || null_b) return static_cast<int>(null_b) - static_cast<int>(null_a);
   switch (a.type()) {
-    case PhysicalType::kBool: return order_of(a.values<uint8_t>()[row_a], b.values<uint8_t>()[row_b]);
-    case PhysicalType::kInt32: return order_of(a.values<int32_t>()[row_a], b.values<int32_t>()[row_b]);
-    case PhysicalType::kInt64: return order_of(a.values<int64_t>()[row_a], b.values<int64_t>()[row_b]);
-    case PhysicalType::kFloat: return float_order(a.values<float>()[row_a], b.values<float>()[row_b]);
-    case PhysicalType::kDouble: return float_order(a.values<double>()[row_a], b.values<double>()[row_b]);
-    case PhysicalType::kInt128: return order_of(a.values<int128>()[row_a], b.values<int128>()[row_b]);
+    case PhysicalType::kBool:
+      return order_of(a.values<uint8_t>()[row_a], b.values<uint8_t>()[row_b]);
+    case PhysicalType::kInt32:
+      return order_of(a.values<int32_t>()[row_a], b.values<int32_t>()[row_b]);
+    case PhysicalType::kInt64:
+      return order_of(a.values<int64_t>()[row_a], b.values<int64_t>()[row_b]);
+    case PhysicalType::kFloat:
+      return float_order(a.values<float>()[row_a], b.values<float>()[row_b]);
+    case PhysicalType::kDouble:
+      return float_order(a.values<double>()[row_a], b.values<double>()[row_b]);
+    case PhysicalType::kInt128:
+      return order_of(a.values<int128>()[row_a], b.values<int128>()[row_b]);
     case PhysicalType::kString: {
       int order = a.values<StringRef>()[row_a].view().compare(b.values<StringRef>()[row_b].view());
       return order_of(order, 0);
     }
-    case PhysicalType::kList: return compare_list(type, a, row_a, b, row_b);
+    case PhysicalType::kList:
+      return compare_list(type, a, row_a, b, row_b);
     case PhysicalType::kStruct:
       for (size_t i = 0; i < type.children.size(); ++i) {
         int order = compare_values(*type.children[i], *a.children()[i], row_a, *b.children()[i], row_b);

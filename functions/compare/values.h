@@ -1,4 +1,5 @@
-// Order and equality of single values of any type, for the kernels that are not hot (nested types, GREATEST, ARRAY_SORT).
+// Order and equality of single values of any type, for the kernels that are not hot (nested types, GREATEST,
+// ARRAY_SORT).
 #pragma once
 
 #include "data/column.h"

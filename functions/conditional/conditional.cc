@@ -1,5 +1,5 @@
-// IS TRUE, IS FALSE, GREATEST, LEAST, IS_ALPHA, IS_DIGIT, IS_DECIMAL and ELT. CASE, COALESCE, IF and NULLIF are nodes of
-// the evaluator, because they are lazy.
+// IS TRUE, IS FALSE, GREATEST, LEAST, IS_ALPHA, IS_DIGIT, IS_DECIMAL and ELT. CASE, COALESCE, IF and NULLIF are nodes
+// of the evaluator, because they are lazy.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,13 +36,23 @@ void copy_value(const KernelArgs& call, size_t index, uint32_t row) {
   const Column& from = *call.args[index];
   if (from.is_null(at)) return call.out.set_null(row);
   switch (call.out.type()) {
-    case PhysicalType::kBool: call.out.values<uint8_t>()[row] = from.values<uint8_t>()[at]; break;
+    case PhysicalType::kBool:
+      call.out.values<uint8_t>()[row] = from.values<uint8_t>()[at];
+      break;
     case PhysicalType::kInt32:
-    case PhysicalType::kFloat: call.out.values<uint32_t>()[row] = from.values<uint32_t>()[at]; break;
+    case PhysicalType::kFloat:
+      call.out.values<uint32_t>()[row] = from.values<uint32_t>()[at];
+      break;
     case PhysicalType::kInt64:
-    case PhysicalType::kDouble: call.out.values<uint64_t>()[row] = from.values<uint64_t>()[at]; break;
-    case PhysicalType::kInt128: call.out.values<int128>()[row] = from.values<int128>()[at]; break;
-    default: call.out.values<StringRef>()[row] = from.values<StringRef>()[at]; break;
+    case PhysicalType::kDouble:
+      call.out.values<uint64_t>()[row] = from.values<uint64_t>()[at];
+      break;
+    case PhysicalType::kInt128:
+      call.out.values<int128>()[row] = from.values<int128>()[at];
+      break;
+    default:
+      call.out.values<StringRef>()[row] = from.values<StringRef>()[at];
+      break;
   }
 }
 
@@ -116,7 +126,8 @@ Result<ResolvedCall> resolve_elt(ArgTypes types, ArgLiterals) {
 }  // namespace
 
 void register_conditional(FunctionRegistry& registry) {
-  add_function(registry, "IS TRUE", resolve_is_truth("IS TRUE"), is_truth_kernel<1>, "is TRUE, not NULL", {false, true});
+  add_function(registry, "IS TRUE", resolve_is_truth("IS TRUE"), is_truth_kernel<1>, "is TRUE, not NULL",
+               {false, true});
   add_function(registry, "IS FALSE", resolve_is_truth("IS FALSE"), is_truth_kernel<0>, "is FALSE, not NULL",
                {false, true});
   add_function(registry, "GREATEST", resolve_extreme("GREATEST"), extreme_kernel<1>, "the greatest argument");

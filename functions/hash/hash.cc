@@ -32,11 +32,16 @@ void digest_kernel(const KernelArgs& call) {
 
 const EVP_MD* sha2_algorithm(int64_t bits) {
   switch (bits) {
-    case 224: return EVP_sha224();
-    case 256: return EVP_sha256();
-    case 384: return EVP_sha384();
-    case 512: return EVP_sha512();
-    default: return nullptr;
+    case 224:
+      return EVP_sha224();
+    case 256:
+      return EVP_sha256();
+    case 384:
+      return EVP_sha384();
+    case 512:
+      return EVP_sha512();
+    default:
+      return nullptr;
   }
 }
 

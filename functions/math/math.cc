@@ -119,8 +119,9 @@ void uuid_kernel(const KernelArgs& call) {
   for (uint32_t row : call.rows) {
     uint64_t high = (random_engine()() & 0xFFFFFFFFFFFF0FFFULL) | 0x4000ULL;
     uint64_t low = (random_engine()() & 0x3FFFFFFFFFFFFFFFULL) | 0x8000000000000000ULL;
-    put_text(call, row, fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xFFFF,
-                                    high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFFULL));
+    put_text(call, row,
+             fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xFFFF, high & 0xFFFF,
+                         low >> 48, low & 0xFFFFFFFFFFFFULL));
   }
 }
 

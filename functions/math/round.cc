@@ -66,10 +66,14 @@ bool round_integer(int128 value, int64_t digits, bool truncate, int128& out) {
 
 bool fits_integer(TypeKind kind, int128 value) {
   switch (kind) {
-    case TypeKind::kTinyInt: return value >= INT8_MIN && value <= INT8_MAX;
-    case TypeKind::kSmallInt: return value >= INT16_MIN && value <= INT16_MAX;
-    case TypeKind::kInt: return value >= INT32_MIN && value <= INT32_MAX;
-    default: return value >= INT64_MIN && value <= INT64_MAX;
+    case TypeKind::kTinyInt:
+      return value >= INT8_MIN && value <= INT8_MAX;
+    case TypeKind::kSmallInt:
+      return value >= INT16_MIN && value <= INT16_MAX;
+    case TypeKind::kInt:
+      return value >= INT32_MIN && value <= INT32_MAX;
+    default:
+      return value >= INT64_MIN && value <= INT64_MAX;
   }
 }
 
@@ -174,7 +178,8 @@ void floor_ceil_rows(const KernelArgs& call, bool ceil) {
         if (!decimal_fits(whole, call.result_type->precision)) fail_overflow(call, row);
         break;
       }
-      default: put_integer(call.out, row, IntegerReader(call, 0)[row]);
+      default:
+        put_integer(call.out, row, IntegerReader(call, 0)[row]);
     }
   }
 }
@@ -196,8 +201,12 @@ ResolveFunction resolve_number(std::string name, bool drop_scale) {
 void abs_kernel(const KernelArgs& call) {
   for (uint32_t row : call.rows) {
     switch (call.out.type()) {
-      case PhysicalType::kDouble: call.out.values<double>()[row] = std::fabs(ArgReader<double>(call, 0)[row]); break;
-      case PhysicalType::kFloat: call.out.values<float>()[row] = std::fabs(ArgReader<float>(call, 0)[row]); break;
+      case PhysicalType::kDouble:
+        call.out.values<double>()[row] = std::fabs(ArgReader<double>(call, 0)[row]);
+        break;
+      case PhysicalType::kFloat:
+        call.out.values<float>()[row] = std::fabs(ArgReader<float>(call, 0)[row]);
+        break;
       case PhysicalType::kInt128: {
         int128 value = ArgReader<int128>(call, 0)[row];
         call.out.values<int128>()[row] = value < 0 ? -value : value;
@@ -236,7 +245,8 @@ void sign_kernel(const KernelArgs& call) {
         if (!decimal_fits(value, call.result_type->precision)) fail_overflow(call, row);
         break;
       }
-      default: put_integer(call.out, row, sign(IntegerReader(call, 0)[row]));
+      default:
+        put_integer(call.out, row, sign(IntegerReader(call, 0)[row]));
     }
   }
 }

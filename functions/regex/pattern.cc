@@ -56,7 +56,8 @@ Result<std::string> translate_java(std::string_view pattern) {
       in_class = true;
       out += c;
       if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') return unsupported_pattern(pattern, "a class that starts with `]`");
+      if (i + 1 < pattern.size() && pattern[i + 1] == ']')
+        return unsupported_pattern(pattern, "a class that starts with `]`");
       continue;
     } else if (c == '(' && pattern.substr(i).starts_with("(?<") && i + 3 < pattern.size() && pattern[i + 3] != '=' &&
                pattern[i + 3] != '!') {
@@ -80,14 +81,22 @@ Result<RegexPatternPtr> RegexPattern::compile(std::string_view pattern) {
   std::shared_ptr<RegexPattern> made(new RegexPattern());
   if (!regex->ok()) {
     switch (regex->error_code()) {
-      case re2::RE2::ErrorBadPerlOp: return unsupported_pattern(pattern, "look-around or a Perl extension");
-      case re2::RE2::ErrorBadEscape: return unsupported_pattern(pattern, "an escape that is not known here");
-      case re2::RE2::ErrorRepeatOp: return unsupported_pattern(pattern, "a possessive quantifier");
-      case re2::RE2::ErrorRepeatSize: return unsupported_pattern(pattern, "a repetition of more than 1000");
-      case re2::RE2::ErrorPatternTooLarge: return unsupported_pattern(pattern, "too much memory");
-      case re2::RE2::ErrorBadNamedCapture: return unsupported_pattern(pattern, "a named group of this form");
-      case re2::RE2::ErrorBadCharRange: return unsupported_pattern(pattern, "a character range of this form");
-      default: return RegexPatternPtr(made);  // Java refuses it too
+      case re2::RE2::ErrorBadPerlOp:
+        return unsupported_pattern(pattern, "look-around or a Perl extension");
+      case re2::RE2::ErrorBadEscape:
+        return unsupported_pattern(pattern, "an escape that is not known here");
+      case re2::RE2::ErrorRepeatOp:
+        return unsupported_pattern(pattern, "a possessive quantifier");
+      case re2::RE2::ErrorRepeatSize:
+        return unsupported_pattern(pattern, "a repetition of more than 1000");
+      case re2::RE2::ErrorPatternTooLarge:
+        return unsupported_pattern(pattern, "too much memory");
+      case re2::RE2::ErrorBadNamedCapture:
+        return unsupported_pattern(pattern, "a named group of this form");
+      case re2::RE2::ErrorBadCharRange:
+        return unsupported_pattern(pattern, "a character range of this form");
+      default:
+        return RegexPatternPtr(made);  // Java refuses it too
     }
   }
   made->impl_->regex = std::move(regex);
@@ -101,7 +110,8 @@ Result<RegexPatternPtr> RegexPattern::compile_similar(std::string_view pattern, 
   for (size_t i = 0; i < pattern.size(); ++i) {
     char c = pattern[i];
     if (!escape.empty() && c == escape[0]) {
-      if (++i >= pattern.size()) return make_error(ErrorCode::kTypeMismatch, "SIMILAR TO ends with its escape character");
+      if (++i >= pattern.size())
+        return make_error(ErrorCode::kTypeMismatch, "SIMILAR TO ends with its escape character");
       out += re2::RE2::QuoteMeta(std::string(1, pattern[i]));
     } else if (in_class) {
       if (c == ']') in_class = false;
@@ -127,7 +137,8 @@ Result<RegexPatternPtr> RegexPattern::compile_similar(std::string_view pattern, 
   options.set_log_errors(false);
   auto regex = std::make_unique<re2::RE2>(out, options);
   if (!regex->ok()) {
-    return make_error(ErrorCode::kTypeMismatch, fmt::format("'{}' is not a pattern of SIMILAR TO: {}", pattern, regex->error()));
+    return make_error(ErrorCode::kTypeMismatch,
+                      fmt::format("'{}' is not a pattern of SIMILAR TO: {}", pattern, regex->error()));
   }
   std::shared_ptr<RegexPattern> made(new RegexPattern());
   made->impl_->regex = std::move(regex);
@@ -141,7 +152,8 @@ bool RegexPattern::find(std::string_view text, size_t from, std::vector<std::str
   if (!valid() || from > text.size()) return false;
   std::vector<re2::StringPiece> found(static_cast<size_t>(this->groups()) + 1);
   re2::StringPiece whole(text.data(), text.size());
-  if (!impl_->regex->Match(whole, from, text.size(), re2::RE2::UNANCHORED, found.data(), static_cast<int>(found.size()))) {
+  if (!impl_->regex->Match(whole, from, text.size(), re2::RE2::UNANCHORED, found.data(),
+                           static_cast<int>(found.size()))) {
     return false;
   }
   groups.clear();

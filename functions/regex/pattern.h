@@ -1,6 +1,6 @@
 // A regular expression in Java's syntax run by RE2 (linear time). What RE2 cannot do the same way (look-around, back
-// references, possessive quantifiers, class intersections) is refused; a pattern that is no regular expression at all is
-// kInvalid, because Flink answers FALSE or NULL for those.
+// references, possessive quantifiers, class intersections) is refused; a pattern that is no regular expression at all
+// is kInvalid, because Flink answers FALSE or NULL for those.
 #pragma once
 
 #include <memory>

@@ -162,7 +162,8 @@ void extract_all_kernel(const KernelArgs& call) {
   ListWriter lists(call);
   for (uint32_t row : call.rows) {
     lists.start(row, parts.size());
-    bool null = a.is_null(row) || pattern_text.is_null(row) || (call.args.size() > 2 && IntegerReader(call, 2).is_null(row));
+    bool null =
+        a.is_null(row) || pattern_text.is_null(row) || (call.args.size() > 2 && IntegerReader(call, 2).is_null(row));
     const RegexPattern* pattern = null ? nullptr : patterns.at(row);
     int64_t group = null || call.args.size() < 3 ? 1 : IntegerReader(call, 2)[row];
     if (pattern == nullptr || !pattern->valid() || group < 0 || group > pattern->groups()) {

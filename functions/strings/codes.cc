@@ -193,7 +193,8 @@ UrlParts parse_url(std::string_view url) {
     parts.has_user = true;
     parts.host = parts.host.substr(at + 1);
   }
-  if (size_t port = parts.host.rfind(':'); port != std::string_view::npos && parts.host.find(']', port) == std::string_view::npos) {
+  if (size_t port = parts.host.rfind(':');
+      port != std::string_view::npos && parts.host.find(']', port) == std::string_view::npos) {
     parts.host = parts.host.substr(0, port);
   }
   return parts;
@@ -218,15 +219,24 @@ bool url_part(std::string_view url, std::string_view part, const std::string_vie
   }
   if (key != nullptr) return false;
   bool present = true;
-  if (part == "HOST") out = parts.host;
-  else if (part == "PATH") out = parts.path;
-  else if (part == "QUERY") out = parts.query, present = parts.has_query;
-  else if (part == "REF") out = parts.ref, present = parts.has_ref;
-  else if (part == "PROTOCOL") out = parts.protocol;
-  else if (part == "AUTHORITY") out = parts.authority;
-  else if (part == "USERINFO") out = parts.user_info, present = parts.has_user;
-  else if (part == "FILE") out = fmt::format("{}{}{}", parts.path, parts.has_query ? "?" : "", parts.query);
-  else return false;
+  if (part == "HOST")
+    out = parts.host;
+  else if (part == "PATH")
+    out = parts.path;
+  else if (part == "QUERY")
+    out = parts.query, present = parts.has_query;
+  else if (part == "REF")
+    out = parts.ref, present = parts.has_ref;
+  else if (part == "PROTOCOL")
+    out = parts.protocol;
+  else if (part == "AUTHORITY")
+    out = parts.authority;
+  else if (part == "USERINFO")
+    out = parts.user_info, present = parts.has_user;
+  else if (part == "FILE")
+    out = fmt::format("{}{}{}", parts.path, parts.has_query ? "?" : "", parts.query);
+  else
+    return false;
   return present;
 }
 
@@ -284,8 +294,10 @@ bool printf_row(const KernelArgs& call, uint32_t row, std::string_view format, s
     bool zero = flags.starts_with('0');
     auto width = static_cast<size_t>(parse_int64(left ? flags.substr(1) : flags).value_or(0));
     size_t missing = width > value.size() && width < 10'000 ? width - value.size() : 0;
-    if (left) value.append(missing, ' ');
-    else value.insert(zero && value.starts_with('-') ? 1 : 0, missing, zero ? '0' : ' ');
+    if (left)
+      value.append(missing, ' ');
+    else
+      value.insert(zero && value.starts_with('-') ? 1 : 0, missing, zero ? '0' : ' ');
     out += value;
   }
   return true;
@@ -311,7 +323,8 @@ Result<ResolvedCall> resolve_printf(ArgTypes types, ArgLiterals) {
   for (const TypePtr& type : types) {
     if (!type->is_text() && !type->is_integer()) {
       return make_error(ErrorCode::kNotSupportedYet,
-                        fmt::format("PRINTF of {} is not supported by this build", type->to_string()), "use CAST AS STRING");
+                        fmt::format("PRINTF of {} is not supported by this build", type->to_string()),
+                        "use CAST AS STRING");
     }
   }
   return ResolvedCall{make_string(true), {types.begin(), types.end()}, nullptr};
@@ -321,14 +334,51 @@ Result<ResolvedCall> resolve_printf(ArgTypes types, ArgLiterals) {
 
 void register_string_codes(FunctionRegistry& registry) {
   TypePtr text = make_string(false);
-  add_plain(registry, {.name = "ASCII", .args = {ArgClass::kText}, .result = make_type(TypeKind::kInt, false), .kernel = ascii_kernel, .help = "the first byte"});
-  add_plain(registry, {.name = "CHR", .args = {ArgClass::kInteger}, .result = text, .kernel = chr_kernel, .help = "the character with a code"});
-  add_plain(registry, {.name = "TO_BASE64", .args = {ArgClass::kTextOrBytes}, .result = text, .kernel = to_base64_kernel, .help = "BASE64 of the bytes"});
-  add_plain(registry, {.name = "FROM_BASE64", .args = {ArgClass::kText}, .result = text, .kernel = from_base64_kernel, .help = "the text in BASE64"});
-  add_plain(registry, {.name = "UNHEX", .args = {ArgClass::kText}, .result = make_type(TypeKind::kBytes, false), .kernel = unhex_kernel, .help = "bytes of hexadecimal digits", .nullable_result = true});
-  add_plain(registry, {.name = "URL_ENCODE", .args = {ArgClass::kText}, .result = text, .kernel = url_encode_kernel, .help = "for use in a URL", .nullable_result = true});
-  add_plain(registry, {.name = "URL_DECODE", .args = {ArgClass::kText}, .result = text, .kernel = url_decode_kernel, .help = "out of a URL", .nullable_result = true});
-  add_plain(registry, {.name = "PARSE_URL", .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText}, .optional = 1, .result = text, .kernel = parse_url_kernel, .help = "PARSE_URL(url, part[, key])", .nullable_result = true});
+  add_plain(registry, {.name = "ASCII",
+                       .args = {ArgClass::kText},
+                       .result = make_type(TypeKind::kInt, false),
+                       .kernel = ascii_kernel,
+                       .help = "the first byte"});
+  add_plain(registry, {.name = "CHR",
+                       .args = {ArgClass::kInteger},
+                       .result = text,
+                       .kernel = chr_kernel,
+                       .help = "the character with a code"});
+  add_plain(registry, {.name = "TO_BASE64",
+                       .args = {ArgClass::kTextOrBytes},
+                       .result = text,
+                       .kernel = to_base64_kernel,
+                       .help = "BASE64 of the bytes"});
+  add_plain(registry, {.name = "FROM_BASE64",
+                       .args = {ArgClass::kText},
+                       .result = text,
+                       .kernel = from_base64_kernel,
+                       .help = "the text in BASE64"});
+  add_plain(registry, {.name = "UNHEX",
+                       .args = {ArgClass::kText},
+                       .result = make_type(TypeKind::kBytes, false),
+                       .kernel = unhex_kernel,
+                       .help = "bytes of hexadecimal digits",
+                       .nullable_result = true});
+  add_plain(registry, {.name = "URL_ENCODE",
+                       .args = {ArgClass::kText},
+                       .result = text,
+                       .kernel = url_encode_kernel,
+                       .help = "for use in a URL",
+                       .nullable_result = true});
+  add_plain(registry, {.name = "URL_DECODE",
+                       .args = {ArgClass::kText},
+                       .result = text,
+                       .kernel = url_decode_kernel,
+                       .help = "out of a URL",
+                       .nullable_result = true});
+  add_plain(registry, {.name = "PARSE_URL",
+                       .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText},
+                       .optional = 1,
+                       .result = text,
+                       .kernel = parse_url_kernel,
+                       .help = "PARSE_URL(url, part[, key])",
+                       .nullable_result = true});
   add_function(registry, "PRINTF", resolve_printf, printf_kernel, "PRINTF(format, …)", {false, true});
 }
 

@@ -129,8 +129,10 @@ void translate_kernel(const KernelArgs& call) {
   std::string buffer;
   for (uint32_t row : call.rows) {
     std::string_view text = a.text(row);
-    std::vector<std::string_view> sources = from.is_null(row) ? std::vector<std::string_view>{} : utf8_characters(from.text(row));
-    std::vector<std::string_view> targets = to.is_null(row) ? std::vector<std::string_view>{} : utf8_characters(to.text(row));
+    std::vector<std::string_view> sources =
+        from.is_null(row) ? std::vector<std::string_view>{} : utf8_characters(from.text(row));
+    std::vector<std::string_view> targets =
+        to.is_null(row) ? std::vector<std::string_view>{} : utf8_characters(to.text(row));
     buffer.clear();
     for (size_t at = 0; at < text.size();) {
       std::string_view character = text.substr(at, utf8_width(text, at));
@@ -180,14 +182,16 @@ void overlay_kernel(const KernelArgs& call) {
     }
     std::string out(utf8_slice(text, 0, static_cast<size_t>(from - 1)));
     out += inserted;
-    if (count >= 0 && from - 1 + count <= length) out += utf8_slice(text, static_cast<size_t>(from - 1 + count), SIZE_MAX);
+    if (count >= 0 && from - 1 + count <= length)
+      out += utf8_slice(text, static_cast<size_t>(from - 1 + count), SIZE_MAX);
     put_text(call, row, out);
   }
 }
 
 TypePtr overlay_type(ArgTypes types) {
   int64_t length = int64_t{types[0]->precision} + types[1]->precision;
-  return make_text(TypeKind::kVarchar, static_cast<int>(std::min<int64_t>(length, kStringLengthMax)), any_nullable(types));
+  return make_text(TypeKind::kVarchar, static_cast<int>(std::min<int64_t>(length, kStringLengthMax)),
+                   any_nullable(types));
 }
 
 /// Parts between separators, empty ones kept; an empty separator splits into characters.
@@ -271,9 +275,15 @@ Result<ResolvedCall> resolve_split(ArgTypes types, ArgLiterals) {
 void register_string_edit(FunctionRegistry& registry) {
   TypePtr text = make_string(false);
   add_function(registry, "||", resolve_concat_operator, concat_kernel, "joins two texts");
-  add_plain(registry, {.name = "CONCAT", .args = {ArgClass::kText}, .result = text, .kernel = concat_kernel, .help = "joins texts", .repeat_last = true});
+  add_plain(registry, {.name = "CONCAT",
+                       .args = {ArgClass::kText},
+                       .result = text,
+                       .kernel = concat_kernel,
+                       .help = "joins texts",
+                       .repeat_last = true});
   auto concat_ws = [](ArgTypes types, ArgLiterals) -> Result<ResolvedCall> {
-    PlainFunction shape{.name = "CONCAT_WS", .args = {ArgClass::kText, ArgClass::kText}, .optional = 1, .repeat_last = true};
+    PlainFunction shape{
+        .name = "CONCAT_WS", .args = {ArgClass::kText, ArgClass::kText}, .optional = 1, .repeat_last = true};
     MR_ASSIGN(std::vector<TypePtr> targets, resolve_classes(shape, types));
     return ResolvedCall{make_string(true), std::move(targets), nullptr};
   };
@@ -286,11 +296,23 @@ void register_string_edit(FunctionRegistry& registry) {
                          .help = "fills up to a length",
                          .nullable_result = true});
   }
-  add_plain(registry, {.name = "REPLACE", .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText}, .result = text, .kernel = replace_kernel, .help = "replaces all occurrences"});
+  add_plain(registry, {.name = "REPLACE",
+                       .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText},
+                       .result = text,
+                       .kernel = replace_kernel,
+                       .help = "replaces all occurrences"});
   for (const char* name : {"TRANSLATE", "TRANSLATE3"}) {
-    add_plain(registry, {.name = name, .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText}, .result = text, .kernel = translate_kernel, .help = "replaces characters one by one"});
+    add_plain(registry, {.name = name,
+                         .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText},
+                         .result = text,
+                         .kernel = translate_kernel,
+                         .help = "replaces characters one by one"});
   }
-  add_plain(registry, {.name = "REPEAT", .args = {ArgClass::kText, ArgClass::kInteger}, .result = text, .kernel = repeat_kernel, .help = "n times"});
+  add_plain(registry, {.name = "REPEAT",
+                       .args = {ArgClass::kText, ArgClass::kInteger},
+                       .result = text,
+                       .kernel = repeat_kernel,
+                       .help = "n times"});
   add_typed(registry,
             {.name = "OVERLAY",
              .args = {ArgClass::kText, ArgClass::kText, ArgClass::kInteger, ArgClass::kInteger},

@@ -50,11 +50,16 @@ Result<LikePattern> LikePattern::compile(std::string_view pattern, std::string_v
 
 bool LikePattern::matches(std::string_view text) const {
   switch (shape_) {
-    case Shape::kExact: return text == items_[0].text;
-    case Shape::kPrefix: return text.starts_with(items_[0].text);
-    case Shape::kSuffix: return text.ends_with(items_[1].text);
-    case Shape::kContains: return text.find(items_[1].text) != std::string_view::npos;
-    case Shape::kGeneral: break;
+    case Shape::kExact:
+      return text == items_[0].text;
+    case Shape::kPrefix:
+      return text.starts_with(items_[0].text);
+    case Shape::kSuffix:
+      return text.ends_with(items_[1].text);
+    case Shape::kContains:
+      return text.find(items_[1].text) != std::string_view::npos;
+    case Shape::kGeneral:
+      break;
   }
   // Greedy with one point to return to: the last % tried.
   size_t at = 0;

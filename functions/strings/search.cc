@@ -93,7 +93,9 @@ Result<ResolvedCall> resolve_like(ArgTypes types, ArgLiterals literals) {
   const std::string* pattern = literal_text(literals, 1);
   const std::string* escape = literal_text(literals, 2);
   if (pattern != nullptr && (types.size() == 2 || escape != nullptr)) {
-    MR_ASSIGN(LikePattern compiled, LikePattern::compile(*pattern, escape != nullptr ? *escape : ""));
+    // Flink's shortcut for literal patterns lets the empty one match everything.
+    MR_ASSIGN(LikePattern compiled,
+              LikePattern::compile(pattern->empty() ? "%" : *pattern, escape != nullptr ? *escape : ""));
     resolved.bound = std::make_shared<const LikePattern>(std::move(compiled));
   }
   return resolved;

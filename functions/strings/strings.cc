@@ -13,7 +13,9 @@ namespace millrace {
 namespace {
 
 TypePtr same_as_first(ArgTypes types) { return types[0]; }
-TypePtr varying_as_first(ArgTypes types) { return make_text(TypeKind::kVarchar, types[0]->precision, types[0]->nullable); }
+TypePtr varying_as_first(ArgTypes types) {
+  return make_text(TypeKind::kVarchar, types[0]->precision, types[0]->nullable);
+}
 TypePtr varying_as_second(ArgTypes types) {
   return make_text(TypeKind::kVarchar, types[1]->precision, types[0]->nullable || types[1]->nullable);
 }
@@ -145,14 +147,19 @@ void right_kernel(const KernelArgs& call) {
 
 template <std::string (*kFunction)(std::string_view)>
 void add_map(FunctionRegistry& registry, std::string name, std::string help) {
-  add_typed(registry, {.name = std::move(name), .args = {ArgClass::kText}, .kernel = map_kernel<kFunction>, .help = std::move(help)},
-            same_as_first);
+  add_typed(
+      registry,
+      {.name = std::move(name), .args = {ArgClass::kText}, .kernel = map_kernel<kFunction>, .help = std::move(help)},
+      same_as_first);
 }
 
 void register_trims(FunctionRegistry& registry) {
   auto trim_from = [&](std::string name, KernelFunction kernel) {
     add_typed(registry,
-              {.name = std::move(name), .args = {ArgClass::kText, ArgClass::kText}, .kernel = kernel, .help = "TRIM([BOTH|LEADING|TRAILING] [chars] FROM text)"},
+              {.name = std::move(name),
+               .args = {ArgClass::kText, ArgClass::kText},
+               .kernel = kernel,
+               .help = "TRIM([BOTH|LEADING|TRAILING] [chars] FROM text)"},
               varying_as_second);
   };
   trim_from("TRIM BOTH", trim_from_kernel<true, true>);
@@ -186,9 +193,17 @@ void register_strings(FunctionRegistry& registry) {
                        .help = "backwards"});
   TypePtr integer = make_type(TypeKind::kInt, false);
   for (const char* name : {"CHAR_LENGTH", "CHARACTER_LENGTH", "LENGTH"}) {
-    add_plain(registry, {.name = name, .args = {ArgClass::kText}, .result = integer, .kernel = char_length_kernel, .help = "number of characters"});
+    add_plain(registry, {.name = name,
+                         .args = {ArgClass::kText},
+                         .result = integer,
+                         .kernel = char_length_kernel,
+                         .help = "number of characters"});
   }
-  add_plain(registry, {.name = "OCTET_LENGTH", .args = {ArgClass::kTextOrBytes}, .result = integer, .kernel = octet_length_kernel, .help = "number of bytes"});
+  add_plain(registry, {.name = "OCTET_LENGTH",
+                       .args = {ArgClass::kTextOrBytes},
+                       .result = integer,
+                       .kernel = octet_length_kernel,
+                       .help = "number of bytes"});
   for (const char* name : {"SUBSTRING", "SUBSTR"}) {
     add_typed(registry,
               {.name = name,

@@ -80,7 +80,9 @@ std::vector<std::string_view> utf8_characters(std::string_view text) {
   return characters;
 }
 
-bool utf8_is_letter(char32_t code) { return iswalpha_l(static_cast<wint_t>(code), unicode_locale()) != 0 && !utf8_is_digit(code); }
+bool utf8_is_letter(char32_t code) {
+  return iswalpha_l(static_cast<wint_t>(code), unicode_locale()) != 0 && !utf8_is_digit(code);
+}
 bool utf8_is_digit(char32_t code) { return code >= '0' && code <= '9'; }
 
 bool utf8_all(std::string_view text, bool (*test)(char32_t)) {

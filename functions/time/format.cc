@@ -20,22 +20,31 @@ bool is_format_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 bool letter_supported(char letter, int width, FormatStyle style) {
   switch (letter) {
     case 'y':
-    case 'u': return (letter == 'y' || style == FormatStyle::kStrict) && (width <= 4);
+    case 'u':
+      return (letter == 'y' || style == FormatStyle::kStrict) && (width <= 4);
     // Longer names come out short in Flink's locale; SimpleDateFormat's are not known to.
-    case 'M': return width <= (style == FormatStyle::kStrict ? 4 : 3);
-    case 'E': return width <= (style == FormatStyle::kStrict ? 4 : 3);
+    case 'M':
+      return width <= (style == FormatStyle::kStrict ? 4 : 3);
+    case 'E':
+      return width <= (style == FormatStyle::kStrict ? 4 : 3);
     case 'd':
     case 'H':
     case 'h':
     case 'K':
     case 'k':
     case 'm':
-    case 's': return width <= 2;
-    case 'D': return width <= 3;
-    case 'S': return width <= 9;
-    case 'a': return width == 1;
-    case 'Q': return width <= 2 && style == FormatStyle::kStrict;
-    default: return false;
+    case 's':
+      return width <= 2;
+    case 'D':
+      return width <= 3;
+    case 'S':
+      return width <= 9;
+    case 'a':
+      return width == 1;
+    case 'Q':
+      return width <= 2 && style == FormatStyle::kStrict;
+    default:
+      return false;
   }
 }
 
@@ -94,7 +103,8 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, FormatStyle sty
     }
     if (!is_format_letter(c)) {
       if (style == FormatStyle::kStrict && std::string_view("[]{}#").find(c) != std::string_view::npos) {
-        return make_error(ErrorCode::kNotSupportedYet, fmt::format("`{}` in the format '{}' is not supported", c, pattern));
+        return make_error(ErrorCode::kNotSupportedYet,
+                          fmt::format("`{}` in the format '{}' is not supported", c, pattern));
       }
       literal(c);
       ++i;
@@ -107,8 +117,8 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, FormatStyle sty
     }
     char letter = c == 'L' ? 'M' : c;
     if (!letter_supported(letter, width, style)) {
-      return make_error(ErrorCode::kNotSupportedYet,
-                        fmt::format("`{}` in the format '{}' is not supported", std::string(static_cast<size_t>(width), c), pattern));
+      return make_error(ErrorCode::kNotSupportedYet, fmt::format("`{}` in the format '{}' is not supported",
+                                                                 std::string(static_cast<size_t>(width), c), pattern));
     }
     format.fields_.push_back({letter, width, ""});
   }
@@ -123,27 +133,55 @@ void TimeFormat::append(std::string& out, int64_t millis) const {
   for (const Field& field : fields_) {
     auto number = [&](int64_t value) { out += fmt::format("{:0{}}", value, field.width); };
     switch (field.letter) {
-      case 0: out += field.text; break;
+      case 0:
+        out += field.text;
+        break;
       case 'y':
       case 'u':
-        if (field.width == 2) number(floor_mod(date.year, 100));
-        else number(date.year);
+        if (field.width == 2)
+          number(floor_mod(date.year, 100));
+        else
+          number(date.year);
         break;
       case 'M':
-        if (field.width >= 3) out += kMonthNames[date.month - 1];
-        else number(date.month);
+        if (field.width >= 3)
+          out += kMonthNames[date.month - 1];
+        else
+          number(date.month);
         break;
-      case 'E': out += kDayNames[floor_mod(days + 3, 7)]; break;
-      case 'd': number(date.day); break;
-      case 'D': number(*extract_unit(millis, "DOY")); break;
-      case 'Q': number((date.month - 1) / 3 + 1); break;
-      case 'H': number(hour); break;
-      case 'k': number(hour == 0 ? 24 : hour); break;
-      case 'K': number(hour % 12); break;
-      case 'h': number(hour % 12 == 0 ? 12 : hour % 12); break;
-      case 'm': number(of_day / 60'000 % 60); break;
-      case 's': number(of_day / 1000 % 60); break;
-      case 'a': out += hour < 12 ? "AM" : "PM"; break;
+      case 'E':
+        out += kDayNames[floor_mod(days + 3, 7)];
+        break;
+      case 'd':
+        number(date.day);
+        break;
+      case 'D':
+        number(*extract_unit(millis, "DOY"));
+        break;
+      case 'Q':
+        number((date.month - 1) / 3 + 1);
+        break;
+      case 'H':
+        number(hour);
+        break;
+      case 'k':
+        number(hour == 0 ? 24 : hour);
+        break;
+      case 'K':
+        number(hour % 12);
+        break;
+      case 'h':
+        number(hour % 12 == 0 ? 12 : hour % 12);
+        break;
+      case 'm':
+        number(of_day / 60'000 % 60);
+        break;
+      case 's':
+        number(of_day / 1000 % 60);
+        break;
+      case 'a':
+        out += hour < 12 ? "AM" : "PM";
+        break;
       case 'S':
         if (style_ == FormatStyle::kLenient) {
           number(of_day % 1000);
@@ -152,7 +190,8 @@ void TimeFormat::append(std::string& out, int64_t millis) const {
           out += digits.substr(0, static_cast<size_t>(field.width));
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
 }
@@ -207,14 +246,28 @@ bool TimeFormat::parse_field(const Field& field, bool adjacent, std::string_view
       if (width == 2 && digits <= 2) value += strict ? 2000 : (value > 45 ? 1900 : 2000);
       parsed.year = value;
       break;
-    case 'M': parsed.month = value; break;
-    case 'd': parsed.day = value; break;
-    case 'H': parsed.hour = value; break;
-    case 'k': parsed.hour = value % 24; break;
+    case 'M':
+      parsed.month = value;
+      break;
+    case 'd':
+      parsed.day = value;
+      break;
+    case 'H':
+      parsed.hour = value;
+      break;
+    case 'k':
+      parsed.hour = value % 24;
+      break;
     case 'h':
-    case 'K': parsed.half_hour = value % 12; break;
-    case 'm': parsed.minute = value; break;
-    case 's': parsed.second = value; break;
+    case 'K':
+      parsed.half_hour = value % 12;
+      break;
+    case 'm':
+      parsed.minute = value;
+      break;
+    case 's':
+      parsed.second = value;
+      break;
     case 'S':
       if (strict) {
         for (size_t i = digits; i < 3; ++i) value *= 10;
@@ -222,7 +275,8 @@ bool TimeFormat::parse_field(const Field& field, bool adjacent, std::string_view
       }
       parsed.millis = value;
       break;
-    default: return false;  // D and Q do not decide a date alone
+    default:
+      return false;  // D and Q do not decide a date alone
   }
   return true;
 }
@@ -233,19 +287,21 @@ std::optional<int64_t> TimeFormat::parse(std::string_view text) const {
     const Field& field = fields_[i];
     bool next_numeric = i + 1 < fields_.size() && numeric_field(fields_[i + 1].letter, fields_[i + 1].width);
     bool after_numeric = i > 0 && numeric_field(fields_[i - 1].letter, fields_[i - 1].width);
-    bool adjacent = numeric_field(field.letter, field.width) && (next_numeric || (after_numeric && style_ == FormatStyle::kStrict));
+    bool adjacent =
+        numeric_field(field.letter, field.width) && (next_numeric || (after_numeric && style_ == FormatStyle::kStrict));
     if (!parse_field(field, adjacent, text, parsed)) return std::nullopt;
   }
   if (parsed.half_hour >= 0) parsed.hour = parsed.half_hour + (parsed.afternoon ? 12 : 0);
   if (style_ == FormatStyle::kStrict) {
-    bool in_range = text.empty() && parsed.year >= 1 && parsed.month >= 1 && parsed.month <= 12 && parsed.day >= 1 && parsed.day <= 31 &&
-                    parsed.hour <= 23 && parsed.minute <= 59 && parsed.second <= 59;
+    bool in_range = text.empty() && parsed.year >= 1 && parsed.month >= 1 && parsed.month <= 12 && parsed.day >= 1 &&
+                    parsed.day <= 31 && parsed.hour <= 23 && parsed.minute <= 59 && parsed.second <= 59;
     if (!in_range) return std::nullopt;
     parsed.day = std::min<int64_t>(parsed.day, days_in_month(parsed.year, static_cast<int>(parsed.month)));
   }
   // Lenient fields roll over: month 13 is January of the next year.
   int64_t months = parsed.year * 12 + parsed.month - 1;
-  int64_t days = days_from_civil(floor_div(months, 12), static_cast<int>(floor_mod(months, 12)) + 1, 1) + parsed.day - 1;
+  int64_t days =
+      days_from_civil(floor_div(months, 12), static_cast<int>(floor_mod(months, 12)) + 1, 1) + parsed.day - 1;
   return days * kMillisPerDay + parsed.hour * 3'600'000 + parsed.minute * 60'000 + parsed.second * 1000 + parsed.millis;
 }
 

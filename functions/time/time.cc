@@ -17,7 +17,9 @@ namespace {
 
 const std::string& bound_unit(const KernelArgs& call) { return *static_cast<const std::string*>(call.bound); }
 
-std::shared_ptr<const std::string> own_unit(std::string unit) { return std::make_shared<const std::string>(std::move(unit)); }
+std::shared_ptr<const std::string> own_unit(std::string unit) {
+  return std::make_shared<const std::string>(std::move(unit));
+}
 
 bool is_interval_kind(TypeKind kind) { return kind == TypeKind::kIntervalMillis || kind == TypeKind::kIntervalMonths; }
 
@@ -51,8 +53,10 @@ void extract_kernel(const KernelArgs& call) {
   });
 }
 
-Result<ResolvedCall> resolve_extract_of(std::string_view name, const std::string& unit, const TypePtr& type, ArgTypes types) {
-  static constexpr std::string_view kClock[] = {"HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "EPOCH"};
+Result<ResolvedCall> resolve_extract_of(std::string_view name, const std::string& unit, const TypePtr& type,
+                                        ArgTypes types) {
+  static constexpr std::string_view kClock[] = {"HOUR",        "MINUTE",     "SECOND", "MILLISECOND",
+                                                "MICROSECOND", "NANOSECOND", "EPOCH"};
   bool fits = false;
   if (is_interval_kind(type->kind)) {
     fits = extract_interval(type->kind, 0, unit).has_value();
@@ -129,15 +133,17 @@ void timestamp_add_kernel(const KernelArgs& call) {
     }
     if (result == TypeKind::kDate) time = floor_div(time, kMillisPerDay);
     if (result == TypeKind::kTime) time = floor_mod(time, kMillisPerDay);
-    if (fits) put_integer(call.out, row, time);
-    else call.fail(row, fmt::format("{} overflow", call.result_type->to_string()));
+    if (fits)
+      put_integer(call.out, row, time);
+    else
+      call.fail(row, fmt::format("{} overflow", call.result_type->to_string()));
   }
 }
 
 Result<ResolvedCall> resolve_timestamp_add(ArgTypes types, ArgLiterals literals) {
   const std::string* unit = literal_text(literals, 0);
-  bool fits = types.size() == 3 && unit != nullptr && (types[1]->is_integer() || types[1]->kind == TypeKind::kNull) && types[2]->is_temporal() &&
-              (unit_months(*unit) || fixed_unit_millis(*unit));
+  bool fits = types.size() == 3 && unit != nullptr && (types[1]->is_integer() || types[1]->kind == TypeKind::kNull) &&
+              types[2]->is_temporal() && (unit_months(*unit) || fixed_unit_millis(*unit));
   if (!fits) return argument_error("TIMESTAMPADD", types, "TIMESTAMPADD(unit, INT, time)");
   TypePtr amount = types[1]->kind == TypeKind::kNull ? make_type(TypeKind::kInt) : types[1];
   const TypePtr& time = types[2];
@@ -145,7 +151,8 @@ Result<ResolvedCall> resolve_timestamp_add(ArgTypes types, ArgLiterals literals)
   bool clock = *unit == "HOUR" || *unit == "MINUTE" || *unit == "SECOND" || *unit == "MILLISECOND";
   TypePtr result = with_nullable(time, nullable);
   if (time->kind == TypeKind::kDate && clock) result = make_temporal(TypeKind::kTimestamp, 6, nullable);
-  if (time->kind == TypeKind::kTime && !clock) return argument_error("TIMESTAMPADD", types, "a unit of the clock for a TIME");
+  if (time->kind == TypeKind::kTime && !clock)
+    return argument_error("TIMESTAMPADD", types, "a unit of the clock for a TIME");
   return ResolvedCall{result, {types[0], amount, time}, own_unit(*unit)};
 }
 
@@ -171,7 +178,9 @@ Result<ResolvedCall> resolve_timestamp_diff(ArgTypes types, ArgLiterals literals
               (types[1]->kind == TypeKind::kTime) == (types[2]->kind == TypeKind::kTime) &&
               (unit_months(*unit) || fixed_unit_millis(*unit));
   if (!fits) return argument_error("TIMESTAMPDIFF", types, "TIMESTAMPDIFF(unit, from, to)");
-  return ResolvedCall{make_type(TypeKind::kInt, types[1]->nullable || types[2]->nullable), {types.begin(), types.end()}, own_unit(*unit)};
+  return ResolvedCall{make_type(TypeKind::kInt, types[1]->nullable || types[2]->nullable),
+                      {types.begin(), types.end()},
+                      own_unit(*unit)};
 }
 
 /// Two periods, each as start and end or start and length; the ends are not part of a period unless it is a point.
@@ -188,9 +197,15 @@ Period read_period(const KernelArgs& call, size_t index, uint32_t row) {
   int64_t other = IntegerReader(*pair.children()[1], false)[at];
   int64_t end = 0;
   switch (type.children[1]->kind) {
-    case TypeKind::kIntervalMillis: end = start + other; break;
-    case TypeKind::kIntervalMonths: end = add_months_to_millis(start, other); break;
-    default: end = temporal_millis(*type.children[1], other); break;
+    case TypeKind::kIntervalMillis:
+      end = start + other;
+      break;
+    case TypeKind::kIntervalMonths:
+      end = add_months_to_millis(start, other);
+      break;
+    default:
+      end = temporal_millis(*type.children[1], other);
+      break;
   }
   return start <= end ? Period{start, end} : Period{end, start};
 }
@@ -216,7 +231,8 @@ void overlaps_kernel(const KernelArgs& call) {
 Result<ResolvedCall> resolve_overlaps(ArgTypes types, ArgLiterals) {
   for (const TypePtr& type : types) {
     bool pair = type->kind == TypeKind::kRow && type->children.size() == 2 && type->children[0]->is_temporal();
-    bool end = pair && (is_interval_kind(type->children[1]->kind) || type->children[1]->kind == type->children[0]->kind);
+    bool end =
+        pair && (is_interval_kind(type->children[1]->kind) || type->children[1]->kind == type->children[0]->kind);
     if (!end) return argument_error("OVERLAPS", types, "(start, end) OVERLAPS (start, end)");
   }
   bool nullable = false;
@@ -247,15 +263,16 @@ void add_now(FunctionRegistry& registry, std::string name, TypePtr type) {
 void register_time(FunctionRegistry& registry) {
   add_function(registry, "EXTRACT", resolve_extract, extract_kernel, "EXTRACT(unit FROM time)");
   static constexpr std::pair<const char*, const char*> kFields[] = {
-      {"YEAR", "YEAR"},       {"QUARTER", "QUARTER"},  {"MONTH", "MONTH"},   {"WEEK", "WEEK"}, {"DAYOFYEAR", "DOY"},
-      {"DAYOFMONTH", "DAY"},  {"DAYOFWEEK", "DOW"},    {"HOUR", "HOUR"},     {"MINUTE", "MINUTE"},
-      {"SECOND", "SECOND"}};
+      {"YEAR", "YEAR"},      {"QUARTER", "QUARTER"}, {"MONTH", "MONTH"}, {"WEEK", "WEEK"},     {"DAYOFYEAR", "DOY"},
+      {"DAYOFMONTH", "DAY"}, {"DAYOFWEEK", "DOW"},   {"HOUR", "HOUR"},   {"MINUTE", "MINUTE"}, {"SECOND", "SECOND"}};
   for (const auto& [name, unit] : kFields) add_field(registry, name, unit);
   add_function(registry, "FLOOR TO", resolve_floor_to("FLOOR TO"), floor_kernel<false>, "FLOOR(time TO unit)");
   add_function(registry, "CEIL TO", resolve_floor_to("CEIL TO"), floor_kernel<true>, "CEIL(time TO unit)");
   add_function(registry, "TIMESTAMPADD", resolve_timestamp_add, timestamp_add_kernel, "TIMESTAMPADD(unit, n, time)");
-  add_function(registry, "TIMESTAMPDIFF", resolve_timestamp_diff, timestamp_diff_kernel, "TIMESTAMPDIFF(unit, from, to)");
-  add_function(registry, "OVERLAPS", resolve_overlaps, overlaps_kernel, "(start, end) OVERLAPS (start, end)", {false, true});
+  add_function(registry, "TIMESTAMPDIFF", resolve_timestamp_diff, timestamp_diff_kernel,
+               "TIMESTAMPDIFF(unit, from, to)");
+  add_function(registry, "OVERLAPS", resolve_overlaps, overlaps_kernel, "(start, end) OVERLAPS (start, end)",
+               {false, true});
   add_now(registry, "CURRENT_TIMESTAMP", make_temporal(TypeKind::kTimestampLtz, 3, false));
   add_now(registry, "NOW", make_temporal(TypeKind::kTimestampLtz, 3, false));
   add_now(registry, "CURRENT_ROW_TIMESTAMP", make_temporal(TypeKind::kTimestampLtz, 3, false));

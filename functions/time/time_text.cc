@@ -86,8 +86,9 @@ void date_format_kernel(const KernelArgs& call) {
 }
 
 Result<ResolvedCall> resolve_date_format(ArgTypes types, ArgLiterals literals) {
-  bool time = types.size() == 2 && (types[0]->kind == TypeKind::kTimestamp || types[0]->kind == TypeKind::kTimestampLtz ||
-                                    types[0]->kind == TypeKind::kDate || types[0]->is_text());
+  bool time =
+      types.size() == 2 && (types[0]->kind == TypeKind::kTimestamp || types[0]->kind == TypeKind::kTimestampLtz ||
+                            types[0]->kind == TypeKind::kDate || types[0]->is_text());
   if (!time || !types[1]->is_text()) return argument_error("DATE_FORMAT", types, "DATE_FORMAT(time, pattern)");
   MR_ASSIGN(auto bound, bind_format(types, literals, 1, FormatStyle::kStrict, ""));
   return ResolvedCall{make_string(true), {types.begin(), types.end()}, bound};
@@ -105,8 +106,10 @@ void to_timestamp_kernel(const KernelArgs& call) {
       if (format == nullptr) continue;
       millis = format->parse(a.text(row));
     }
-    if (millis) put_integer(call.out, row, *millis);
-    else call.out.set_null(row);
+    if (millis)
+      put_integer(call.out, row, *millis);
+    else
+      call.out.set_null(row);
   }
 }
 
@@ -122,8 +125,10 @@ void to_date_kernel(const KernelArgs& call) {
       if (format == nullptr) continue;
       if (auto millis = format->parse(a.text(row))) days = floor_div(*millis, kMillisPerDay);
     }
-    if (days) put_integer(call.out, row, *days);
-    else call.out.set_null(row);
+    if (days)
+      put_integer(call.out, row, *days);
+    else
+      call.out.set_null(row);
   }
 }
 
@@ -195,8 +200,10 @@ void to_timestamp_ltz_kernel(const KernelArgs& call) {
       int64_t value = a[row];
       bool in_range = seconds ? value >= kSecondsMin && value <= kSecondsMax
                               : value >= kSecondsMin * 1000 && value <= kSecondsMax * 1000 + 999;
-      if (in_range) out[row] = seconds ? value * 1000 : value;
-      else call.out.set_null(row);
+      if (in_range)
+        out[row] = seconds ? value * 1000 : value;
+      else
+        call.out.set_null(row);
     }
     return;
   }
@@ -215,8 +222,10 @@ void to_timestamp_ltz_kernel(const KernelArgs& call) {
       int64_t fraction = floor_mod(*millis, 1000);
       millis = (*zone)->to_utc(floor_div(*millis, 1000)) * 1000 + fraction;
     }
-    if (millis) out[row] = *millis;
-    else call.out.set_null(row);
+    if (millis)
+      out[row] = *millis;
+    else
+      call.out.set_null(row);
   }
 }
 
@@ -226,7 +235,8 @@ Result<ResolvedCall> resolve_to_timestamp_ltz(ArgTypes types, ArgLiterals litera
     bool fits = types.size() <= 2 && (types.size() < 2 || types[1]->is_integer());
     if (!fits) return argument_error("TO_TIMESTAMP_LTZ", types, "TO_TIMESTAMP_LTZ(number[, 0 or 3])");
     if (!types[0]->is_integer()) {
-      return make_error(ErrorCode::kNotSupportedYet, "TO_TIMESTAMP_LTZ of a fraction is not supported by this build", "CAST it to BIGINT");
+      return make_error(ErrorCode::kNotSupportedYet, "TO_TIMESTAMP_LTZ of a fraction is not supported by this build",
+                        "CAST it to BIGINT");
     }
     const int64_t* precision = literal_integer(literals, 1);
     if (precision != nullptr && *precision != 0 && *precision != 3) {
@@ -234,7 +244,8 @@ Result<ResolvedCall> resolve_to_timestamp_ltz(ArgTypes types, ArgLiterals litera
     }
     return ResolvedCall{result, {types.begin(), types.end()}, nullptr};
   }
-  PlainFunction shape{.name = "TO_TIMESTAMP_LTZ", .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText}, .optional = 2};
+  PlainFunction shape{
+      .name = "TO_TIMESTAMP_LTZ", .args = {ArgClass::kText, ArgClass::kText, ArgClass::kText}, .optional = 2};
   MR_ASSIGN(std::vector<TypePtr> targets, resolve_classes(shape, types));
   MR_ASSIGN(auto bound, bind_format(types, literals, 1, FormatStyle::kStrict, ""));
   if (const std::string* zone = literal_text(literals, 2)) {
@@ -289,8 +300,10 @@ void register_time_text(FunctionRegistry& registry) {
                to_timestamp_kernel, "TO_TIMESTAMP(text[, pattern])");
   add_function(registry, "TO_DATE", resolve_parse("TO_DATE", make_type(TypeKind::kDate, true), FormatStyle::kLenient),
                to_date_kernel, "TO_DATE(text[, pattern])");
-  add_function(registry, "UNIX_TIMESTAMP", resolve_unix_timestamp, unix_timestamp_kernel, "seconds since 1970", {true, false});
-  add_function(registry, "FROM_UNIXTIME", resolve_from_unixtime, from_unixtime_kernel, "FROM_UNIXTIME(seconds[, pattern])");
+  add_function(registry, "UNIX_TIMESTAMP", resolve_unix_timestamp, unix_timestamp_kernel, "seconds since 1970",
+               {true, false});
+  add_function(registry, "FROM_UNIXTIME", resolve_from_unixtime, from_unixtime_kernel,
+               "FROM_UNIXTIME(seconds[, pattern])");
   add_function(registry, "TO_TIMESTAMP_LTZ", resolve_to_timestamp_ltz, to_timestamp_ltz_kernel,
                "TO_TIMESTAMP_LTZ(number[, precision]) or (text[, pattern[, zone]])");
   add_function(registry, "CONVERT_TZ", resolve_convert_tz, convert_tz_kernel, "CONVERT_TZ(text, from zone, to zone)");

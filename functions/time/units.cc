@@ -23,7 +23,8 @@ std::pair<int64_t, int64_t> iso_week(int64_t days) {
 int64_t days_months_between(int64_t from_days, int64_t to_days) {
   if (to_days < from_days) return -days_months_between(to_days, from_days);
   int64_t months = (to_days - from_days) / 31;  // never too many
-  while (add_months_to_days(from_days, months) < to_days && add_months_to_days(from_days, months + 1) <= to_days) ++months;
+  while (add_months_to_days(from_days, months) < to_days && add_months_to_days(from_days, months + 1) <= to_days)
+    ++months;
   return months;
 }
 

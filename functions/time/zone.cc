@@ -104,7 +104,8 @@ bool skip_zone_name(std::string_view& text) {
     if (end == std::string_view::npos) return false;
     ++end;
   } else {
-    while (end < text.size() && ((text[end] >= 'A' && text[end] <= 'Z') || (text[end] >= 'a' && text[end] <= 'z'))) ++end;
+    while (end < text.size() && ((text[end] >= 'A' && text[end] <= 'Z') || (text[end] >= 'a' && text[end] <= 'z')))
+      ++end;
   }
   text.remove_prefix(end);
   return end > 0;
@@ -114,7 +115,8 @@ bool read_change(std::string_view& text, PosixRule::Change& change) {
   if (!text.starts_with(",M")) return false;  // the other two forms are not used by the database
   int consumed = 0;
   std::string copy(text);
-  if (std::sscanf(copy.c_str(), ",M%d.%d.%d%n", &change.month, &change.week, &change.weekday, &consumed) != 3) return false;
+  if (std::sscanf(copy.c_str(), ",M%d.%d.%d%n", &change.month, &change.week, &change.weekday, &consumed) != 3)
+    return false;
   text.remove_prefix(static_cast<size_t>(consumed));
   if (text.starts_with('/')) {
     text.remove_prefix(1);
@@ -140,7 +142,9 @@ bool read_posix_rule(std::string_view text, PosixRule& rule) {
 }  // namespace
 
 Status TimeZone::load(const std::string& data, std::string_view name) {
-  auto damaged = [&] { return make_error(ErrorCode::kBadValue, fmt::format("the time zone file of '{}' is not understood", name)); };
+  auto damaged = [&] {
+    return make_error(ErrorCode::kBadValue, fmt::format("the time zone file of '{}' is not understood", name));
+  };
   std::string_view rest = data;
   auto header = [&](size_t index) { return static_cast<size_t>(big_endian(rest.substr(20 + 4 * index, 4))); };
   if (rest.size() < 44 || !rest.starts_with("TZif") || rest[4] < '2') return damaged();

@@ -1,5 +1,5 @@
-// Time zones from the system's database (/usr/share/zoneinfo, TZif files) and fixed offsets. Loaded once per name and kept;
-// any thread.
+// Time zones from the system's database (/usr/share/zoneinfo, TZif files) and fixed offsets. Loaded once per name and
+// kept; any thread.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ class TimeZone {
 
   /// Seconds east of UTC at a moment.
   [[nodiscard]] int64_t offset_at(int64_t utc_seconds) const;
-  /// A wall clock time to UTC. A time that occurs twice is the earlier one; one that does not occur moves on by the gap.
+  /// A wall clock time to UTC. A time that occurs twice is the earlier one; one that does not occur moves on by the
+  /// gap.
   [[nodiscard]] int64_t to_utc(int64_t local_seconds) const;
 
  private:

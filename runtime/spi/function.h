@@ -40,8 +40,8 @@ struct KernelArgs {
   Column& out;
   Arena& arena;  // bytes of result strings
   RowErrors& errors;
-  const void* bound;                       // what `resolve` prepared
-  int64_t now_ms;                          // wall clock of this batch, for CURRENT_TIMESTAMP
+  const void* bound;    // what `resolve` prepared
+  int64_t now_ms;       // wall clock of this batch, for CURRENT_TIMESTAMP
   uint32_t length = 0;  // physical rows of `out`; lists and structs arrive empty and are built to this length
   std::span<const uint8_t> constant = {};  // per argument: 1 = the column has one row that holds for all
   const TypedExpr* expr = nullptr;         // the call itself, may be null

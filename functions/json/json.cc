@@ -1,0 +1,7 @@
+#include "functions/register_all.h"
+
+namespace millrace {
+
+void register_json(FunctionRegistry&) {}
+
+}  // namespace millrace
