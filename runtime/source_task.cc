@@ -101,6 +101,8 @@ Result<SourceEvent> SourceTask::next(int64_t now_ms, Output& out) {
     }
   }
   if (has_watermarks_) {
+    // Also while other splits are busy, but not for every batch of them.
+    if (active_ms_ >= watermarks_.next_idle_ms() && active_ms_ != looked_at_ms_) look_for_idle();
     const bool idle = watermarks_.all_idle();
     if (idle_ && !idle) {
       idle_ = false;
@@ -155,10 +157,7 @@ Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
       rows_since_watermark_ = true;
       return SourceEvent::kProgress;
     case PollResult::kNothing: {
-      const int64_t before = watermarks_.combined();
       look_for_idle();
-      // A split that stopped counting may let the watermark rise.
-      if (has_watermarks_ && watermarks_.combined() > before) rows_since_watermark_ = true;
       const bool changed = has_watermarks_ && watermarks_.all_idle() != idle_;
       return changed || watermark_due(now_ms) ? next(now_ms, out) : SourceEvent::kNothing;
     }
@@ -170,10 +169,14 @@ Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
 }
 
 void SourceTask::look_for_idle() {
+  looked_at_ms_ = active_ms_;
+  const int64_t before = watermarks_.combined();
   for (uint32_t split = 0; split < watermarks_.size(); ++split) {
     if (reader_->split_finished(split)) watermarks_.finish(split);
     watermarks_.look_for_idle(split, reader_->split_at_end(split), active_ms_);
   }
+  // A split that stopped counting may let the watermark rise.
+  if (watermarks_.combined() > before) rows_since_watermark_ = true;
 }
 
 Status SourceTask::emit(SourceChunk& chunk, int64_t now_ms, Output& out) {

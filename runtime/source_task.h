@@ -92,6 +92,7 @@ class SourceTask {
   int64_t last_emit_ms_ = INT64_MIN;
   // Unblocked time, which alone counts towards idleness.
   int64_t active_ms_ = 0;
+  int64_t looked_at_ms_ = -1;
   int64_t last_seen_ms_ = -1;
   bool was_blocked_ = false;
   // rate_limit: a bucket that holds a tenth of a second.

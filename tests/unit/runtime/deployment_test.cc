@@ -1,0 +1,98 @@
+#include "runtime/deployment.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "core/random.h"
+#include "tests/unit/runtime/mini_job.h"
+
+namespace millrace {
+
+namespace {
+
+/// What the counting job emits in the end when every row was counted `times` times.
+std::vector<int64_t> expected_counts(const MiniSource& shape, int64_t times) {
+  std::map<int64_t, int64_t> counts;
+  for (int64_t i = 0; i < shape.rows; ++i) {
+    for (uint32_t s = 0; s < shape.splits; ++s) counts[(i * shape.splits + s) % shape.keys] += times;
+  }
+  std::vector<int64_t> rows;
+  for (const auto& [key, number] : counts) rows.push_back(key * 1'000'000 + number);
+  return rows;
+}
+
+std::vector<int64_t> sorted_rows(std::vector<int64_t> rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("A job counts every row once, at any parallelism") {
+  const MiniSource shape;
+  for (const uint32_t parallelism : {1U, 2U, 3U, 5U}) {
+    MiniCluster cluster(shape);
+    cluster.deploy(mini_graph(parallelism, false));
+    cluster.run_to_end();
+    REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 1));
+  }
+}
+
+TEST_CASE("Barriers align through a diamond: state and positions of a checkpoint belong together") {
+  const MiniSource shape;
+  MiniCluster cluster(shape);
+  cluster.deploy(mini_graph(3, true));
+  for (int i = 0; i < 5; ++i) cluster.deployment->run_once();
+  cluster.checkpoint(1);
+  for (int i = 0; i < 3; ++i) cluster.deployment->run_once();  // lost with the crash
+  cluster.deploy(mini_graph(3, true));
+  cluster.run_to_end();
+  REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 2));
+}
+
+TEST_CASE("A job killed between checkpoints and resumed at other parallelisms counts every row once") {
+  const MiniSource shape{.splits = 5, .rows = 900, .keys = 41};
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SeededRandom random(seed);
+    MiniCluster cluster(shape);
+    int64_t checkpoint = 0;
+    for (int attempt = 0; attempt < 4; ++attempt) {
+      cluster.deploy(mini_graph(static_cast<uint32_t>(1 + random.below(4)), seed % 2 == 0));
+      for (uint64_t checkpoints = random.below(3); checkpoints > 0; --checkpoints) {
+        for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.deployment->run_once();
+        cluster.checkpoint(++checkpoint);
+      }
+      for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.deployment->run_once();
+    }
+    cluster.deploy(mini_graph(static_cast<uint32_t>(1 + random.below(4)), seed % 2 == 0));
+    cluster.run_to_end();
+    REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, seed % 2 == 0 ? 2 : 1));
+  }
+}
+
+TEST_CASE("Finished tasks take part in the final checkpoint, and a job restored from it has nothing left to do") {
+  const MiniSource shape;
+  MiniCluster cluster(shape);
+  cluster.deploy(mini_graph(2, true));
+  cluster.run_to_end();
+  REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 2));
+  cluster.checkpoint(1, true);
+  cluster.deploy(mini_graph(3, true));
+  cluster.run_to_end();
+  REQUIRE(cluster.rows.empty());
+}
+
+TEST_CASE("No row passes a task behind the final barrier of a stop") {
+  const MiniSource shape;
+  MiniCluster cluster(shape);
+  cluster.deploy(mini_graph(2, false));
+  for (int i = 0; i < 4; ++i) cluster.deployment->run_once();
+  cluster.checkpoint(1, true);
+  for (int i = 0; i < 100; ++i) cluster.deployment->run_once();
+  REQUIRE(cluster.finished_tasks.empty());
+  cluster.deploy(mini_graph(2, false));
+  cluster.run_to_end();
+  REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 1));
+}
+
+}  // namespace millrace
