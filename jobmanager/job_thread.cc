@@ -28,7 +28,7 @@ struct JobThread::Impl {
         const int64_t deadline = master.next_deadline_ms();
         const int64_t now = clock.wall_ms();
         lock.lock();
-        sleep(lock, deadline == INT64_MAX ? -1 : std::clamp<int64_t>(deadline - now, 0, 60'000));
+        wait_for_event(lock, deadline == INT64_MAX ? -1 : std::clamp<int64_t>(deadline - now, 0, 60'000));
       }
       if (stopping) break;
       std::deque<std::function<void(JobMaster&)>> batch;
@@ -41,7 +41,7 @@ struct JobThread::Impl {
     }
   }
 
-  void sleep(std::unique_lock<std::mutex>& lock, int64_t timeout_ms) {
+  void wait_for_event(std::unique_lock<std::mutex>& lock, int64_t timeout_ms) {
     const auto ready = [&] { return stopping || !events.empty(); };
     if (timeout_ms < 0) {
       wake.wait(lock, ready);

@@ -1,0 +1,230 @@
+#include "jobmanager/job_master.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "core/log.h"
+
+namespace millrace {
+
+namespace {
+
+/// Keeps what the job manager sends.
+class RecordedLink final : public TaskManagerLink {
+ public:
+  void send(ToTaskManager message) override { sent.push_back(std::move(message)); }
+  template <class M>
+  std::vector<M> of() const {
+    std::vector<M> found;
+    for (const ToTaskManager& message : sent) {
+      if (const M* m = std::get_if<M>(&message)) found.push_back(*m);
+    }
+    return found;
+  }
+  std::vector<ToTaskManager> sent;
+};
+
+/// A job of three tasks (two of a source, one of a sink), driven by hand.
+struct MasterFixture {
+  MasterFixture() {
+    set_log_level(LogLevel::kOff);
+    root = std::filesystem::temp_directory_path() / ("millrace-master-" + std::to_string(system_random().next()));
+    auto made = std::make_shared<JobGraph>();
+    made->name = "job";
+    made->settings.checkpoint.interval_ms = 1000;
+    made->settings.checkpoint.timeout_ms = 5000;
+    made->settings.checkpoint.tolerable_failures = 1;
+    made->settings.restart = {.strategy = RestartSettings::Strategy::kFixed, .attempts = 1, .delay_ms = 50};
+    Node source;
+    source.kind = NodeKind::kSource;
+    source.id = "in";
+    source.outputs.emplace_back();
+    source.parallelism = 2;
+    Node sink;
+    sink.kind = NodeKind::kSink;
+    sink.id = "out";
+    sink.inputs.push_back({.node = 0, .port = 0, .partitioning = Partitioning::kRebalance, .key_columns = {}});
+    made->nodes = {source, sink};
+    graph = made;
+  }
+  ~MasterFixture() {
+    master.reset();
+    std::filesystem::remove_all(root);
+  }
+  void start(StartRequest request = {}) {
+    master.reset();
+    link.sent.clear();
+    JobMasterConfig config;
+    config.graph = graph;
+    config.spec_yaml = "name: job";
+    config.checkpoint_root = root.string();
+    config.start = std::move(request);
+    config.clock = &clock;
+    config.fs = &local_file_system();
+    config.random = &random;
+    config.task_manager = &link;
+    master.emplace(std::move(config));
+    const Status started = master->start();
+    INFO((started ? "" : started.error().message));
+    REQUIRE(started.has_value());
+  }
+  DeployJob deployed() const { return link.of<DeployJob>().back(); }
+  std::string job_id() const { return deployed().job_id; }
+  int64_t attempt() const { return deployed().attempt; }
+  void tasks_run() {
+    for (const TaskId task : tasks) master->handle(TaskRunning{job_id(), attempt(), task});
+  }
+  int64_t triggered() const { return link.of<TriggerCheckpoint>().back().checkpoint_id; }
+  void acknowledge(int64_t id) {
+    for (const TaskId task : tasks) master->handle(SnapshotTaken{job_id(), attempt(), id, {task, "", 0, 0}, false});
+  }
+  void fail_task(const char* code) {
+    master->handle(TaskFailed{job_id(), attempt(), tasks[0], "in", code, "broken", ""});
+  }
+  void cancelled() { master->handle(JobCancelled{job_id(), attempt()}); }
+  void pass_ms(int64_t ms) {
+    clock.advance_ms(ms);
+    master->on_time();
+  }
+
+  std::filesystem::path root;
+  std::shared_ptr<const JobGraph> graph;
+  ManualClock clock{1'000'000};
+  SeededRandom random{1};
+  RecordedLink link;
+  std::optional<JobMaster> master;
+  const std::vector<TaskId> tasks{{0, 0}, {0, 1}, {1, 0}};
+};
+
+}  // namespace
+
+TEST_CASE("A checkpoint is triggered at the interval, once all tasks run, and completes with the last answer") {
+  MasterFixture job;
+  job.start();
+  job.pass_ms(5000);
+  REQUIRE(job.link.of<TriggerCheckpoint>().empty());
+  job.tasks_run();  // overdue by now
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 1);
+  const int64_t id = job.triggered();
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[0], "", 0, 0}, false});
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[2], "", 0, 0}, false});
+  REQUIRE(job.link.of<CheckpointCompleted>().empty());
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[1], "", 0, 0}, false});
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 1);
+  REQUIRE(job.master->view().last_checkpoint_id == id);
+  REQUIRE(job.master->next_deadline_ms() == job.clock.wall_ms() + 1000);
+}
+
+TEST_CASE("A checkpoint that times out is aborted, and one failure too many fails the job") {
+  MasterFixture job;
+  job.start();
+  job.tasks_run();
+  job.pass_ms(1000);
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 1);
+  job.pass_ms(5000);
+  REQUIRE(job.link.of<CheckpointAborted>().size() == 1);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  job.pass_ms(1000);
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 2);
+  job.pass_ms(5000);
+  REQUIRE(job.master->state() == JobState::kFailing);
+  REQUIRE(job.master->view().failure->code == "E0509");
+}
+
+TEST_CASE("A failed job restarts from its last completed checkpoint under a new attempt") {
+  MasterFixture job;
+  job.start();
+  job.tasks_run();
+  job.pass_ms(1000);
+  const int64_t completed = job.triggered();
+  job.acknowledge(completed);
+  const int64_t first_attempt = job.attempt();
+  job.fail_task("E0303");
+  REQUIRE(job.master->state() == JobState::kFailing);
+  REQUIRE(job.link.of<CancelJob>().size() == 1);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kRestarting);
+  REQUIRE(job.master->next_deadline_ms() == job.clock.wall_ms() + 50);
+  job.pass_ms(50);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  REQUIRE(job.attempt() == first_attempt + 1);
+  REQUIRE(job.deployed().restore_checkpoint == completed);
+
+  // What the old attempt still says is dropped.
+  job.master->handle(TaskFailed{job.job_id(), first_attempt, job.tasks[0], "in", "E0303", "late", ""});
+  REQUIRE(job.master->state() == JobState::kRunning);
+
+  job.fail_task("E0303");
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFailed);  // attempts: 1
+}
+
+TEST_CASE("A permanent error is not repeated") {
+  MasterFixture job;
+  job.start();
+  job.tasks_run();
+  job.fail_task("E0501");
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFailed);
+  REQUIRE(job.master->view().failure->step == "in");
+}
+
+TEST_CASE("A bounded job ends with a final checkpoint, and its next run starts afresh") {
+  MasterFixture job;
+  job.start();
+  const std::string first_id = job.job_id();
+  job.tasks_run();
+  for (const TaskId task : job.tasks) job.master->handle(TaskFinished{job.job_id(), job.attempt(), task});
+  const auto triggers = job.link.of<TriggerCheckpoint>();
+  REQUIRE(triggers.size() == 1);
+  REQUIRE(triggers[0].final);
+  job.acknowledge(triggers[0].checkpoint_id);
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 1);
+  REQUIRE(job.master->state() == JobState::kEnding);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFinished);
+  job.start();
+  REQUIRE(job.job_id() != first_id);
+  REQUIRE(job.deployed().restore_checkpoint == 0);
+}
+
+TEST_CASE("A stopped job keeps its state, and the next run goes on from the final checkpoint") {
+  MasterFixture job;
+  job.start();
+  const std::string first_id = job.job_id();
+  job.tasks_run();
+  job.master->request_stop();
+  REQUIRE(job.link.of<TriggerCheckpoint>().back().final);
+  const int64_t final_checkpoint = job.triggered();
+  job.acknowledge(final_checkpoint);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kSuspended);
+  job.start();
+  REQUIRE(job.job_id() == first_id);
+  REQUIRE(job.deployed().restore_checkpoint == final_checkpoint);
+  job.tasks_run();
+  job.pass_ms(1000);
+  REQUIRE(job.triggered() > final_checkpoint);
+}
+
+TEST_CASE("A job ended without a checkpoint resumes, a cancelled one does not") {
+  MasterFixture job;
+  job.start();
+  const std::string first_id = job.job_id();
+  job.tasks_run();
+  job.pass_ms(1000);
+  job.acknowledge(job.triggered());
+  job.master->request_cancel(true);
+  job.cancelled();
+  REQUIRE(is_terminal(job.master->state()));
+  job.start();
+  REQUIRE(job.job_id() == first_id);
+  REQUIRE(job.deployed().restore_checkpoint != 0);
+  job.master->request_cancel(false);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kCanceled);
+  job.start();
+  REQUIRE(job.job_id() != first_id);
+}
+
+}  // namespace millrace
