@@ -1,0 +1,53 @@
+// The fields of a kafka source and sink: what the job file says, checked and turned into librdkafka's settings.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/client.h"
+#include "plan/job_graph.h"
+#include "plan/registry.h"
+
+namespace millrace {
+
+/// Where to start or stop: a rule, or an offset per partition.
+struct KafkaPosition {
+  enum class Kind : uint8_t { kNone, kCommitted, kEarliest, kLatest, kTimestamp, kOffsets };
+  Kind kind = Kind::kNone;
+  int64_t timestamp_ms = 0;
+  std::map<KafkaPartition, int64_t> offsets;
+};
+
+enum class KafkaLostOffset : uint8_t { kFail, kEarliest, kLatest };
+
+struct KafkaSourceOptions {
+  std::vector<std::string> topics;
+  std::string group_id;  // "": no group offsets are committed
+  KafkaPosition start;
+  KafkaPosition stop;  // kNone: unbounded
+  KafkaLostOffset on_lost_offset = KafkaLostOffset::kFail;
+  int64_t discover_every_ms = 0;  // 0: never
+  KafkaSettings settings;
+};
+
+struct KafkaSinkOptions {
+  std::string topic;
+  std::string partitioner;
+  bool event_time_stamps = false;
+  KafkaSettings settings;
+};
+
+ConnectorDescriptor kafka_source_descriptor();
+ConnectorDescriptor kafka_sink_descriptor();
+
+/// REQUIRES: values that passed the descriptor's check. `group` is used where the file names no group (librdkafka wants
+/// one even where no offset is committed).
+KafkaSourceOptions read_kafka_source(const OptionValues& values, const std::string& group);
+/// The value that counts (the last one), or "".
+std::string kafka_setting(const KafkaSettings& settings, std::string_view name);
+KafkaSinkOptions read_kafka_sink(const OptionValues& values);
+
+}  // namespace millrace
