@@ -87,7 +87,7 @@ struct KafkaOutRecord {
   int64_t timestamp = 0;  // 0: now
 };
 
-/// Counts the records of one epoch (the stretch between two barriers) that are not acknowledged yet.
+/// Counts, per epoch (the stretch between two barriers), the records that are not acknowledged yet.
 class KafkaProducerClient {
  public:
   virtual ~KafkaProducerClient() = default;
@@ -105,8 +105,10 @@ class KafkaProducerClient {
   // Any thread.
   /// Waits until everything of the epochs up to `epoch` is acknowledged; the error of the first failed delivery.
   virtual Status wait_epoch(uint64_t epoch) = 0;
+  /// Makes every wait_epoch(), now and later, fail with kCancelled: the writer is gone.
+  virtual void cancel() = 0;
 };
-using KafkaProducerClientPtr = std::unique_ptr<KafkaProducerClient>;
+using KafkaProducerClientPtr = std::shared_ptr<KafkaProducerClient>;  // shared with snapshots that wait
 
 /// Settings of librdkafka as name and value, already checked.
 using KafkaSettings = std::vector<std::pair<std::string, std::string>>;

@@ -176,15 +176,6 @@ void check_sink(const OptionValues& values, SinkConfig& config, Diagnostics& dia
     diagnostics.error(ErrorCode::kConnectorOption, values.located("headers").position,
                       "`headers: {epoch: true}` needs `delivery: exactly_once`");
   }
-  if (!config.schema || !config.key.empty()) return;
-  for (const std::string& name : values.texts("key")) {
-    if (const auto column = config.schema->find(name)) {
-      config.key.push_back(static_cast<uint32_t>(*column));
-    } else {
-      diagnostics.error(ErrorCode::kUnknownColumn, values.located("key").position,
-                        "`key` names the column `" + name + "`, which the sink's input does not have");
-    }
-  }
 }
 
 }  // namespace
@@ -210,9 +201,6 @@ ConnectorDescriptor kafka_source_descriptor() {
                                          "latest"));
   descriptor.options.push_back(choice_option("on_lost_offset", {"fail", "earliest", "latest"}, "fail",
                                              "what to do when the wanted position is not in the log any more"));
-  descriptor.options.push_back(
-      option_of(OptionKind::kDuration, "discover_every", "how often to look for new partitions; 0s: never", "1m"));
-  descriptor.options.back().default_text = "5m";
   descriptor.metadata_columns = {"topic", "partition", "offset", "timestamp", "key", "headers"};
   descriptor.check_source = check_source;
   return descriptor;
@@ -226,8 +214,6 @@ ConnectorDescriptor kafka_sink_descriptor() {
   OptionDescriptor topic = text_option("topic", "where the rows go", "fraud_alerts");
   topic.required = true;
   descriptor.options.push_back(std::move(topic));
-  descriptor.options.push_back(option_of(OptionKind::kTextList, "key",
-                                         "key columns: one gives its plain text, several a JSON object", "[user_id]"));
   descriptor.options.push_back(
       choice_option("timestamp", {"now", "event_time"}, "now", "the timestamp of the records"));
   descriptor.options.push_back(choice_option(
@@ -243,7 +229,8 @@ ConnectorDescriptor kafka_sink_descriptor() {
   return descriptor;
 }
 
-KafkaSourceOptions read_kafka_source(const OptionValues& values, const std::string& group) {
+KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group) {
+  const OptionValues& values = config.options;
   KafkaSourceOptions options;
   options.topics = values.texts("topics");
   options.group_id = values.text("group_id");
@@ -254,7 +241,7 @@ KafkaSourceOptions read_kafka_source(const OptionValues& values, const std::stri
   options.on_lost_offset = lost == "earliest" ? KafkaLostOffset::kEarliest
                            : lost == "latest" ? KafkaLostOffset::kLatest
                                               : KafkaLostOffset::kFail;
-  options.discover_every_ms = values.integer("discover_every");
+  options.discover_every_ms = config.discover_every_ms;
   options.settings = connection_settings(values);
   const KafkaSettings ours{{"group.id", options.group_id.empty() ? group : options.group_id},
                            {"enable.auto.commit", "false"},

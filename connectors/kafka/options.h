@@ -45,7 +45,7 @@ ConnectorDescriptor kafka_sink_descriptor();
 
 /// REQUIRES: values that passed the descriptor's check. `group` is used where the file names no group (librdkafka wants
 /// one even where no offset is committed).
-KafkaSourceOptions read_kafka_source(const OptionValues& values, const std::string& group);
+KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group);
 /// The value that counts (the last one), or "".
 std::string kafka_setting(const KafkaSettings& settings, std::string_view name);
 KafkaSinkOptions read_kafka_sink(const OptionValues& values);

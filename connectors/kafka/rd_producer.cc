@@ -101,6 +101,7 @@ class RdProducer final : public KafkaProducerClient {
     std::unique_lock lock(mutex_);
     while (true) {
       if (failure_) return std::unexpected(*failure_);
+      if (cancelled_) return make_error(ErrorCode::kCancelled, "kafka topic " + topic_name_ + ": the writer is gone");
       while (epochs_.size() > 1 && first_epoch_ <= epoch && epochs_.front()->open.load() == 0) {
         epochs_.pop_front();
         ++first_epoch_;
@@ -108,6 +109,12 @@ class RdProducer final : public KafkaProducerClient {
       if (first_epoch_ > epoch) return {};
       settled_.wait(lock);
     }
+  }
+
+  void cancel() override {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    settled_.notify_all();
   }
 
  private:
@@ -173,12 +180,13 @@ class RdProducer final : public KafkaProducerClient {
   Waker* const waker_;
   KafkaTroubleCallback trouble_;
 
-  std::mutex mutex_;  // guards epochs_, first_epoch_, failure_
+  std::mutex mutex_;  // guards epochs_, first_epoch_, failure_, cancelled_
   std::condition_variable settled_;
   std::deque<std::unique_ptr<Epoch>> epochs_;  // the last one is open for writing
   uint64_t first_epoch_ = 0;                   // number of epochs_.front()
   Epoch* current_ = nullptr;                   // writer's thread
   std::optional<Error> failure_;
+  bool cancelled_ = false;
   std::atomic<bool> failed_{false};
 
   std::atomic<size_t> records_{0};
@@ -198,7 +206,7 @@ class RdProducer final : public KafkaProducerClient {
 Result<KafkaProducerClientPtr> make_rd_producer(const KafkaSettings& settings, const std::string& topic,
                                                 const std::string& partitioner, Waker* waker,
                                                 KafkaTroubleCallback trouble) {
-  auto producer = std::make_unique<RdProducer>(topic, waker, std::move(trouble));
+  auto producer = std::make_shared<RdProducer>(topic, waker, std::move(trouble));
   MR_TRY(producer->open(settings, partitioner));
   return producer;
 }

@@ -32,15 +32,17 @@ std::optional<KafkaSplitPosition> KafkaSplitPosition::parse(std::string_view tex
   return KafkaSplitPosition{*next, *stop};
 }
 
-KafkaSourceReader::KafkaSourceReader(OptionValues values, int64_t align_ms, KafkaConsumerFactory factory)
-    : values_(std::move(values)), align_ms_(align_ms >= 0 ? align_ms : kAlignDefaultMs), factory_(std::move(factory)) {}
+KafkaSourceReader::KafkaSourceReader(SourceConfig config, KafkaConsumerFactory factory)
+    : config_(std::move(config)),
+      align_ms_(config_.event_time.max_drift_ms >= 0 ? config_.event_time.max_drift_ms : kAlignDefaultMs),
+      factory_(std::move(factory)) {}
 
 KafkaSourceReader::~KafkaSourceReader() = default;
 
 Status KafkaSourceReader::open(SourceContext& context) {
   context_ = context;
   context_.splits.clear();
-  options_ = read_kafka_source(values_, "millrace-" + context.job_name);
+  options_ = read_kafka_source(config_, "millrace-" + context.job_name);
   if (context.until_done && options_.stop.kind == KafkaPosition::Kind::kNone)
     options_.stop.kind = KafkaPosition::Kind::kLatest;
   bounded_ = options_.stop.kind != KafkaPosition::Kind::kNone;

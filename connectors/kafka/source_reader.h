@@ -31,7 +31,7 @@ using KafkaConsumerFactory =
 
 class KafkaSourceReader final : public SourceReader {
  public:
-  KafkaSourceReader(OptionValues values, int64_t align_ms, KafkaConsumerFactory factory);
+  KafkaSourceReader(SourceConfig config, KafkaConsumerFactory factory);
   ~KafkaSourceReader() override;
 
   Status open(SourceContext& context) override;
@@ -74,7 +74,7 @@ class KafkaSourceReader final : public SourceReader {
   void measure();
   [[nodiscard]] bool all_finished() const;
 
-  const OptionValues values_;
+  const SourceConfig config_;
   const int64_t align_ms_;
   const KafkaConsumerFactory factory_;
 
