@@ -1,0 +1,46 @@
+#include "testing/memory_snapshot.h"
+
+namespace millrace {
+
+Status MemorySnapshot::begin(const StateDescriptor& state) {
+  for (State& known : states_) {
+    if (known.descriptor == state) {
+      current_ = &known;
+      return {};
+    }
+  }
+  states_.reserve(64);
+  states_.push_back({state, {}});
+  current_ = &states_.back();
+  return {};
+}
+
+Status MemorySnapshot::add(uint32_t group, std::string_view key, std::string_view value) {
+  current_->rows.push_back({group, std::string(key), std::string(value)});
+  return {};
+}
+
+Status MemorySnapshot::visit(const StateDescriptor& expected, KeyGroupRange groups, uint32_t subtask,
+                             uint32_t parallelism, const RowVisitor& visitor) const {
+  for (const State& state : states_) {
+    if (state.descriptor.step != expected.step || state.descriptor.name != expected.name) continue;
+    if (state.descriptor.layout != expected.layout || state.descriptor.kind != expected.kind) {
+      return make_error(ErrorCode::kIncompatibleState, "state `" + expected.name + "` has another layout: " +
+                                                           state.descriptor.layout + " and " + expected.layout);
+    }
+    for (const Row& row : state.rows) {
+      if (expected.kind == StateKind::kKeyed && !groups.contains(row.group)) continue;
+      if (expected.kind == StateKind::kSubtask && row.group % parallelism != subtask) continue;
+      MR_TRY(visitor(row.group, row.key, row.value));
+    }
+  }
+  return {};
+}
+
+size_t MemorySnapshot::rows() const {
+  size_t rows = 0;
+  for (const State& state : states_) rows += state.rows.size();
+  return rows;
+}
+
+}  // namespace millrace
