@@ -1,4 +1,5 @@
-// Snapshots in memory for tests of operators: what SnapshotParts write, and the view of it that a restored subtask gets.
+// Snapshots in memory for tests of operators: what SnapshotParts write, and the view of it that a restored subtask
+// gets.
 #pragma once
 
 #include <map>

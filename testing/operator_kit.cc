@@ -17,9 +17,9 @@ constexpr uint32_t kKitMaxParallelism = 128;
 struct KitMode {
   const char* name;
   uint32_t batch_rows = kBatchRowsMax;
-  bool read_late = false;         // render results only at the very end: they must own what they show
-  uint32_t restore_every = 0;     // batches between snapshot and restore
-  bool rescale = false;           // every restore changes the parallelism: 1, 2, 1, …
+  bool read_late = false;      // render results only at the very end: they must own what they show
+  uint32_t restore_every = 0;  // batches between snapshot and restore
+  bool rescale = false;        // every restore changes the parallelism: 1, 2, 1, …
 };
 
 constexpr KitMode kKitModes[] = {{"all at once"},
@@ -341,7 +341,8 @@ std::string kit_difference(std::vector<std::string> expected, std::vector<std::s
 
 }  // namespace
 
-std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test, PortRows* rows) {
+std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test, PortRows* rows,
+                                           KitModes modes) {
   auto node = bind_single_step(registry, test.step, test.inputs);
   if (!node) return {"the step does not bind: " + node.error().to_string()};
   std::vector<SchemaPtr> schemas;
@@ -354,6 +355,7 @@ std::vector<std::string> run_operator_case(const Registry& registry, const KitCa
   std::vector<std::string> failures;
   PortRows expected = test.expect;
   for (const KitMode& mode : kKitModes) {
+    if (modes == KitModes::kWithoutRestore && mode.restore_every > 0) continue;
     KitRun run(registry, *node, test, mode, schemas);
     const Status status = run.run();
     if (!status) {

@@ -33,15 +33,20 @@ struct KitCase {
   std::string step;                 // the step as YAML: "id: w\nfilter: n > 1"
   std::vector<std::string> inputs;  // schemas: "user STRING, n BIGINT"
   std::vector<KitEvent> events;
-  /// Rows per port ("" = main) as JSON lines in any order, updates with a leading "+U ". Ports that are not named are not
-  /// compared. Without any port the first mode's rows are what the other modes must give.
+  /// Rows per port ("" = main) as JSON lines in any order, updates with a leading "+U ". Ports that are not named are
+  /// not compared. Without any port the first mode's rows are what the other modes must give.
   std::map<std::string, std::vector<std::string>> expect;
   bool ordered = false;  // compare the order of rows too, where one subtask runs
 };
 
-/// What went wrong, one text per mode; empty when all modes agree. `rows`, when given, receives the rows of the first mode.
+/// Restoring after every batch is quadratic: too much for cases of thousands of rows.
+enum class KitModes : uint8_t { kAll, kWithoutRestore };
+
+/// What went wrong, one text per mode; empty when all modes agree. `rows`, when given, receives the rows of the first
+/// mode.
 std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test,
-                                           std::map<std::string, std::vector<std::string>>* rows = nullptr);
+                                           std::map<std::string, std::vector<std::string>>* rows = nullptr,
+                                           KitModes modes = KitModes::kAll);
 
 /// Plans one step without a job file around it; the diagnostics' texts when it does not bind.
 Result<Node> bind_single_step(const Registry& registry, const std::string& step,
