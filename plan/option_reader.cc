@@ -252,7 +252,6 @@ OptionValues OptionReader::read(std::span<const OptionDescriptor> descriptors) {
       values.set(descriptor.name, default_value(descriptor));
       continue;
     }
-    if (descriptor.secret) secrets_.push_back(written);
     std::optional<OptionValue> value = read_option(*written, descriptor, diagnostics_);
     values.set(descriptor.name, value ? std::move(*value) : default_value(descriptor));
   }

@@ -23,8 +23,6 @@ class OptionReader {
   /// Fields that are known without being read here.
   void accept(std::string_view name);
   void finish();
-  /// Values of secret fields as written (pointers into the map).
-  [[nodiscard]] const std::vector<const Located*>& secrets() const { return secrets_; }
 
  private:
   void missing(const OptionDescriptor& descriptor);
@@ -33,7 +31,6 @@ class OptionReader {
   std::string place_;
   Diagnostics& diagnostics_;
   std::vector<std::string> known_;
-  std::vector<const Located*> secrets_;
   bool usable_ = true;
 };
 

@@ -1,5 +1,6 @@
-// Chains and edges from a JobGraph: nodes joined by a sole forward edge run in one task. A pure function, so that every
-// process derives the same numbers.
+// Chains and edges from a JobGraph: nodes joined by a sole forward edge run in one task. An exchange between two nodes
+// of one subtask each moves nothing and counts as forward. A pure function, so that every process derives the same
+// numbers.
 #pragma once
 
 #include <cstdint>
