@@ -97,7 +97,7 @@ std::string_view op_text(RowKind kind) {
   return "+I";
 }
 
-void append_json_string(std::string& out, std::string_view text) {
+void append_json_utf8(std::string& out, std::string_view text) {
   out.push_back('"');
   while (!text.empty()) {
     const size_t plain = plain_prefix(text);
@@ -115,7 +115,7 @@ JsonValueWriter::JsonValueWriter(const DataType& type, const JsonOutOptions& opt
   for (const TypePtr& child : type.children) children_.emplace_back(*child, options);
   for (const std::string& name : type.field_names) {
     std::string key;
-    append_json_string(key, name);
+    append_json_utf8(key, name);
     field_keys_.push_back(key + ":");
   }
 }
@@ -200,7 +200,7 @@ void JsonValueWriter::append_scalar(const Column& column, uint32_t row, std::str
       return;
     case TypeKind::kChar:
     case TypeKind::kVarchar:
-      append_json_string(out, column.values<StringRef>()[row].view());
+      append_json_utf8(out, column.values<StringRef>()[row].view());
       return;
     case TypeKind::kBytes:
       out.push_back('"');
@@ -244,7 +244,7 @@ class JsonEncoder final : public Encoder {
   JsonEncoder(const Schema& schema, const JsonOutOptions& options, bool with_op) : with_op_(with_op) {
     for (size_t i = 0; i < schema.size(); ++i) {
       std::string key(i == 0 && !with_op ? "{" : ",");
-      append_json_string(key, schema.fields[i].name);
+      append_json_utf8(key, schema.fields[i].name);
       keys_.push_back(key + ":");
       writers_.emplace_back(*schema.fields[i].type, options);
     }

@@ -36,8 +36,8 @@ class JsonValueWriter {
   std::vector<std::string> field_keys_;  // "name": of ROW fields
 };
 
-/// `"text"` with the escapes that JSON demands and no others.
-void append_json_string(std::string& out, std::string_view text);
+/// `"text"` with the escapes that JSON demands and no others; the text is UTF-8 (core/text.h mends what is not).
+void append_json_utf8(std::string& out, std::string_view text);
 std::string_view op_text(RowKind kind);  // "+I"
 
 /// `with_op`: the first field is `op`, the kind of the row.

@@ -16,7 +16,7 @@ constexpr int kRequestMs = 1000;  // short, so that a stop is not held up
 constexpr milliseconds kRingEvery{5};
 constexpr milliseconds kRetryFirst{200};
 constexpr milliseconds kRetryMax{2000};
-constexpr int kMissingTriesMax = 5;  // a topic just made may not be known everywhere yet
+constexpr int kMissingTriesMax = 4;  // a topic just made may not be known everywhere yet
 
 }  // namespace
 
@@ -151,7 +151,7 @@ void KafkaControl::discover(std::unique_lock<std::mutex>& lock) {
               {"attempt", failures_ + 1},
               {"error", error.to_string()}});
   }
-  next_discovery_ = now + std::min(kRetryMax, kRetryFirst * (1 << std::min(failures_, 4)));
+  next_discovery_ = now + (missing ? kRetryFirst : std::min(kRetryMax, kRetryFirst * (1 << std::min(failures_, 4))));
   ++failures_;
 }
 

@@ -13,7 +13,7 @@ void RefusedRows::add(const Batch& batch, const Schema& schema, uint32_t row, st
   std::string text;
   for (size_t i = 0; i < schema.size(); ++i) {
     text += i == 0 ? '{' : ',';
-    append_json_string(text, schema.fields[i].name);
+    append_json_utf8(text, schema.fields[i].name);
     text += ':';
     JsonValueWriter(*schema.fields[i].type, {}).append(*batch.columns[i], row, text);
   }

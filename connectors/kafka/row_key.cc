@@ -6,7 +6,7 @@ RowKeyWriter::RowKeyWriter(const Schema& schema, std::vector<uint32_t> columns)
     : columns_(std::move(columns)), kind_(schema.fields[columns_.front()].type->kind) {
   for (const uint32_t column : columns_) {
     std::string name;
-    append_json_string(name, schema.fields[column].name);
+    append_json_utf8(name, schema.fields[column].name);
     names_.push_back(name + ":");
     writers_.emplace_back(*schema.fields[column].type, JsonOutOptions{});
   }

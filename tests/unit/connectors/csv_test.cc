@@ -88,7 +88,7 @@ TEST_CASE("csv: what the encoder writes the decoder reads back, for random texts
     std::string record = "{\"n\":" + std::to_string(static_cast<int32_t>(random.next())) + ",\"s\":";
     std::string text;
     for (uint64_t i = random.below(12); i > 0; --i) text += kPieces[random.below(std::size(kPieces))];
-    append_json_string(record, text);
+    append_json_utf8(record, text);
     Decoded first(make_json_decoder, "s STRING, n INT", RecordSet({record + "}"}));
     Decoded second(csv_maker(), "s STRING, n INT", RecordSet({csv_encode({}, first)}));
     CHECK(second.rows_as_json() == first.rows_as_json());

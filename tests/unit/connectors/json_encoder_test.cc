@@ -58,7 +58,7 @@ TEST_CASE("json encoder: doubles keep a point or an exponent", "[json]") {
 
 TEST_CASE("json encoder: only what must be escaped is escaped", "[json]") {
   std::string out;
-  append_json_string(out, "a/b\x7f\xc3\xa9 \"\\\b\f\n\r\t\x1f sixteen bytes and more\n");
+  append_json_utf8(out, "a/b\x7f\xc3\xa9 \"\\\b\f\n\r\t\x1f sixteen bytes and more\n");
   CHECK(out == "\"a/b\x7f\xc3\xa9 \\\"\\\\\\b\\f\\n\\r\\t\\u001f sixteen bytes and more\\n\"");
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("json: what the encoder writes the decoder reads back, for random rows
       "m MAP<STRING, BIGINT>, r ROW<p STRING, q DOUBLE>";
   for (int round = 0; round < 300; ++round) {
     std::string record = "{\"s\":";
-    append_json_string(record, random_text(random));
+    append_json_utf8(record, random_text(random));
     record += ",\"i\":" + std::to_string(static_cast<int64_t>(random.next()));
     record += ",\"n\":" + (random.below(3) == 0 ? "null" : std::to_string(static_cast<int32_t>(random.next())));
     uint64_t bits = random.next();
@@ -82,11 +82,11 @@ TEST_CASE("json: what the encoder writes the decoder reads back, for random rows
               std::to_string(random.below(9999)) + "\"";
     record += ",\"b\":\"aGVsbG8=\",\"t\":" + std::to_string(static_cast<int32_t>(random.next()));
     record += ",\"o\":" + std::string(random.below(2) == 0 ? "true" : "false") + ",\"a\":[";
-    append_json_string(record, random_text(random));
+    append_json_utf8(record, random_text(random));
     record += ",null],\"m\":{";
-    append_json_string(record, "k" + random_text(random));
+    append_json_utf8(record, "k" + random_text(random));
     record += ":1,\"\":2},\"r\":{\"p\":";
-    append_json_string(record, random_text(random));
+    append_json_utf8(record, random_text(random));
     record += ",\"q\":" + std::string(digits) + "}}";
     CAPTURE(record);
     Decoded first(make_json_decoder, schema, RecordSet({record}));
