@@ -95,7 +95,7 @@ struct CheckpointStore::Impl {
   JobRecord record;
   int64_t reserved = 1;  // what job.json says: ids below are ours to give out
   std::vector<int64_t> completed;
-  std::vector<int64_t> older;  // completed ones of earlier lines, removed after the first completion of this one
+  std::vector<int64_t> older;       // completed ones of earlier lines, removed after the first completion of this one
   bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
 
   [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }

@@ -21,6 +21,10 @@ constexpr uint32_t kEmptyRef = 0xffffffffu;
 constexpr size_t kSlotsMin = 64;
 constexpr size_t kProbeBlock = 32;  // rows whose cache misses overlap
 
+struct SlotsDeleter {
+  void operator()(TableSlot* slots) const { free_table_memory(reinterpret_cast<char*>(slots)); }
+};
+
 inline bool same_key(const char* a, const char* b, size_t size) {
   if (size >= 8) {
     if (size > 16) return std::memcmp(a, b, size) == 0;
@@ -88,7 +92,8 @@ struct KeyedTable::Impl {
   uint32_t value_bytes;
   TablePages pages;
   BlobPool& blobs;
-  std::vector<TableSlot> slots;
+  std::unique_ptr<TableSlot[], SlotsDeleter> slots;
+  size_t slot_count = 0;
   size_t mask = 0;
   size_t rows = 0;
   size_t long_keys = 0;
@@ -96,18 +101,20 @@ struct KeyedTable::Impl {
   // Room for `more` rows at a load of at most 5/8.
   void reserve(size_t more) {
     const size_t wanted = rows + more;
-    if (wanted * 8 <= slots.size() * 5) [[likely]]
+    if (wanted * 8 <= slot_count * 5) [[likely]]
       return;
     const size_t size = std::max(kSlotsMin, std::bit_ceil(wanted * 8 / 5 + 1));
-    std::vector<TableSlot> old(size, TableSlot{0, kEmptyRef});
-    old.swap(slots);
+    const auto old = std::move(slots);
+    slots.reset(reinterpret_cast<TableSlot*>(allocate_table_memory(size * sizeof(TableSlot))));
+    std::fill_n(slots.get(), size, TableSlot{0, kEmptyRef});
     mask = size - 1;
-    for (const TableSlot& slot : old) {
-      if (slot.ref == kEmptyRef) continue;
-      size_t at = slot.tag & mask;
+    for (size_t i = 0; i < slot_count; ++i) {
+      if (old[i].ref == kEmptyRef) continue;
+      size_t at = old[i].tag & mask;
       while (slots[at].ref != kEmptyRef) at = (at + 1) & mask;
-      slots[at] = slot;
+      slots[at] = old[i];
     }
+    slot_count = size;
   }
 
   static bool matches(const TableRow* row, uint64_t hash, std::string_view key) {
@@ -199,9 +206,9 @@ struct KeyedTable::Impl {
 
   void release_long_keys() {
     if (long_keys == 0) return;
-    for (const TableSlot& slot : slots) {
-      if (slot.ref == kEmptyRef) continue;
-      const TableRow* row = pages.row(slot.ref);
+    for (size_t i = 0; i < slot_count; ++i) {
+      if (slots[i].ref == kEmptyRef) continue;
+      const TableRow* row = pages.row(slots[i].ref);
       if (row->key_bytes > TableRow::kInlineKeyBytes) blobs.release({row->blob});
     }
     long_keys = 0;
@@ -269,12 +276,13 @@ size_t KeyedTable::next_rows(uint64_t& cursor, std::span<char*> rows) {
 }
 
 size_t KeyedTable::size() const { return impl_->rows; }
-size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slots.size() * sizeof(TableSlot); }
+size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
 
 void KeyedTable::clear() {
   impl_->release_long_keys();
   impl_->pages.clear();
-  impl_->slots.clear();
+  impl_->slots.reset();
+  impl_->slot_count = 0;
   impl_->mask = 0;
   impl_->rows = 0;
 }

@@ -1,5 +1,7 @@
 #include "state/table_pages.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -14,12 +16,21 @@ namespace {
 constexpr size_t kPageBytes = 64 * 1024;
 constexpr size_t kFirstPageBytes = 4 * 1024;  // small tables (a slice of a quiet window) stay small
 
-TablePage allocate_page(size_t bytes) {
-  auto* memory = static_cast<char*>(::operator new(bytes, std::align_val_t{64}));
-  return {memory, [](char* p) { ::operator delete(p, std::align_val_t{64}); }};
-}
+constexpr size_t kChunkBytes = 2 * 1024 * 1024;
+constexpr size_t kChunkFromBytes = 1024 * 1024;
+
+TablePage allocate_page(size_t bytes) { return {allocate_table_memory(bytes), free_table_memory}; }
 
 }  // namespace
+
+char* allocate_table_memory(size_t bytes) {
+  void* memory = std::aligned_alloc(bytes >= kChunkBytes ? kChunkBytes : 64, (bytes + 63) / 64 * 64);
+  if (memory == nullptr) throw std::bad_alloc();
+  if (bytes >= kChunkBytes) (void)::madvise(memory, bytes, MADV_HUGEPAGE);
+  return static_cast<char*>(memory);
+}
+
+void free_table_memory(char* memory) { std::free(memory); }
 
 TablePages::TablePages(uint32_t row_bytes)
     : row_bytes_(row_bytes),
@@ -27,13 +38,24 @@ TablePages::TablePages(uint32_t row_bytes)
       row_bits_(static_cast<uint32_t>(std::bit_width(rows_max_ - 1))),
       row_mask_((1u << row_bits_) - 1) {}
 
+TablePage TablePages::make_page(size_t bytes) {
+  if (bytes_ < kChunkFromBytes || bytes > kPageBytes) return allocate_page(bytes);
+  if (chunk_left_ < bytes) {
+    chunk_ = allocate_page(kChunkBytes);
+    chunk_left_ = kChunkBytes;
+  }
+  char* page = chunk_.get() + (kChunkBytes - chunk_left_);
+  chunk_left_ -= std::min(chunk_left_, kPageBytes);
+  return {chunk_, page};
+}
+
 void TablePages::add_page() {
   MR_CHECK(pages_.size() < (uint64_t{1} << (32 - row_bits_)), "a state table is full");
   // 4 KB, 16 KB, then full pages.
   const size_t wanted = std::min(kPageBytes, kFirstPageBytes << (2 * std::min<size_t>(pages_.size(), 8)));
   capacity_ = std::clamp<uint32_t>(static_cast<uint32_t>(wanted / row_bytes_), 1, rows_max_);
   const size_t bytes = size_t{capacity_} * row_bytes_;
-  pages_.push_back(allocate_page(bytes));
+  pages_.push_back(make_page(bytes));
   bases_.push_back(pages_.back().get());
   used_.push_back(0);
   saved_at_.push_back(freezes_);  // no open view knows it
@@ -90,6 +112,8 @@ void TablePages::clear() {
   used_.clear();
   saved_at_.clear();
   free_.clear();
+  chunk_.reset();
+  chunk_left_ = 0;
   capacity_ = 0;
   bytes_ = 0;
 }

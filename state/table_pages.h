@@ -38,6 +38,10 @@ static_assert(sizeof(TableRow) == 32);
 
 using TablePage = std::shared_ptr<char>;
 
+/// 64-byte aligned; blocks from 2 MB on ask for huge pages, because most of a miss in a large table is the page walk.
+char* allocate_table_memory(size_t bytes);
+void free_table_memory(char* memory);
+
 /// What a freeze shares between the table and its view.
 struct FrozenPages {
   struct Page {
@@ -83,11 +87,14 @@ class TablePages {
  private:
   void save(uint32_t page);
   void add_page();
+  TablePage make_page(size_t bytes);
 
   uint32_t row_bytes_;
   uint32_t rows_max_;  // of a full-sized page
   uint32_t row_bits_;
   uint32_t row_mask_;
+  TablePage chunk_;  // large tables cut their pages out of 2 MB
+  size_t chunk_left_ = 0;
   std::vector<char*> bases_;
   std::vector<TablePage> pages_;
   std::vector<uint32_t> used_;      // rows handed out so far, per page
