@@ -24,7 +24,8 @@ class FixedFirstLast final : public AggregateFunction {
   [[nodiscard]] uint32_t bytes() const override { return sizeof(State); }
 
   void update(const AggregateInput& in, BlobPool& /*blobs*/) override {
-    each_value<T>(in, [&in](char* bytes, T value, size_t i, int64_t /*sign*/) { take(bytes, value, in.arrival(i) + 1); });
+    each_value<T>(in,
+                  [&in](char* bytes, T value, size_t i, int64_t /*sign*/) { take(bytes, value, in.arrival(i) + 1); });
   }
   void merge(char* into, const char* from, BlobPool& /*blobs*/) override {
     const auto& other = state_of<State>(from);

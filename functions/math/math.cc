@@ -5,8 +5,8 @@
 
 #include <cmath>
 #include <numbers>
-#include <random>
 
+#include "core/random.h"
 #include "functions/register_all.h"
 #include "functions/signature.h"
 #include "runtime/spi/kernel.h"
@@ -93,14 +93,8 @@ Result<ResolvedCall> resolve_hex(ArgTypes types, ArgLiterals) {
   return ResolvedCall{make_string(false), {type}, nullptr};
 }
 
-std::mt19937_64& random_engine() {
-  thread_local std::mt19937_64 engine{std::random_device{}()};
-  return engine;
-}
-
 void rand_kernel(const KernelArgs& call) {
-  std::uniform_real_distribution<double> uniform(0, 1);
-  for (uint32_t row : call.rows) call.out.values<double>()[row] = uniform(random_engine());
+  for (uint32_t row : call.rows) call.out.values<double>()[row] = system_random().unit();
 }
 
 void rand_integer_kernel(const KernelArgs& call) {
@@ -110,15 +104,14 @@ void rand_integer_kernel(const KernelArgs& call) {
       call.fail(row, "RAND_INTEGER needs a positive bound");
       continue;
     }
-    std::uniform_int_distribution<int64_t> uniform(0, bound[row] - 1);
-    put_integer(call.out, row, uniform(random_engine()));
+    put_integer(call.out, row, static_cast<int64_t>(system_random().below(static_cast<uint64_t>(bound[row]))));
   }
 }
 
 void uuid_kernel(const KernelArgs& call) {
   for (uint32_t row : call.rows) {
-    uint64_t high = (random_engine()() & 0xFFFFFFFFFFFF0FFFULL) | 0x4000ULL;
-    uint64_t low = (random_engine()() & 0x3FFFFFFFFFFFFFFFULL) | 0x8000000000000000ULL;
+    uint64_t high = (system_random().next() & 0xFFFFFFFFFFFF0FFFULL) | 0x4000ULL;
+    uint64_t low = (system_random().next() & 0x3FFFFFFFFFFFFFFFULL) | 0x8000000000000000ULL;
     put_text(call, row,
              fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xFFFF, high & 0xFFFF,
                          low >> 48, low & 0xFFFFFFFFFFFFULL));

@@ -196,6 +196,29 @@ void TimeFormat::append(std::string& out, int64_t millis) const {
   }
 }
 
+bool TimeFormat::parse_name(const Field& field, std::string_view& text, Parsed& parsed) {
+  auto take_name = [&](auto& names, int64_t& index) {
+    for (size_t i = 0; i < std::size(names); ++i) {
+      if (!text.starts_with(names[i])) continue;
+      index = static_cast<int64_t>(i);
+      text.remove_prefix(names[i].size());
+      return true;
+    }
+    return false;
+  };
+  int64_t index = 0;
+  static constexpr std::string_view kHalves[] = {"AM", "PM"};
+  if (field.letter == 'E') return take_name(kDayNames, index);
+  if (field.letter == 'M') {
+    if (!take_name(kMonthNames, index)) return false;
+    parsed.month = index + 1;
+    return true;
+  }
+  if (!take_name(kHalves, index)) return false;
+  parsed.afternoon = index == 1;
+  return true;
+}
+
 bool TimeFormat::parse_field(const Field& field, bool adjacent, std::string_view& text, Parsed& parsed) const {
   const bool strict = style_ == FormatStyle::kStrict;
   if (field.letter == 0) {
@@ -203,28 +226,7 @@ bool TimeFormat::parse_field(const Field& field, bool adjacent, std::string_view
     text.remove_prefix(field.text.size());
     return true;
   }
-  if (field.letter == 'a' || field.letter == 'E' || (field.letter == 'M' && field.width >= 3)) {
-    auto take_name = [&](auto& names, int64_t& index) {
-      for (size_t i = 0; i < std::size(names); ++i) {
-        if (!text.starts_with(names[i])) continue;
-        index = static_cast<int64_t>(i);
-        text.remove_prefix(names[i].size());
-        return true;
-      }
-      return false;
-    };
-    int64_t index = 0;
-    static constexpr std::string_view kHalves[] = {"AM", "PM"};
-    if (field.letter == 'E') return take_name(kDayNames, index);
-    if (field.letter == 'M') {
-      if (!take_name(kMonthNames, index)) return false;
-      parsed.month = index + 1;
-      return true;
-    }
-    if (!take_name(kHalves, index)) return false;
-    parsed.afternoon = index == 1;
-    return true;
-  }
+  if (!numeric_field(field.letter, field.width)) return parse_name(field, text, parsed);
   auto width = static_cast<size_t>(field.width);
   size_t least = strict ? width : 1;
   size_t most = adjacent || (strict && width >= 2) ? width : (strict ? 2 : 9);

@@ -33,6 +33,7 @@ class TimeFormat {
     std::string text;
   };
   struct Parsed;
+  static bool parse_name(const Field& field, std::string_view& text, Parsed& parsed);
   bool parse_field(const Field& field, bool adjacent, std::string_view& text, Parsed& parsed) const;
 
   std::vector<Field> fields_;

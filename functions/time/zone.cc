@@ -1,14 +1,13 @@
 #include "functions/time/zone.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <map>
 #include <mutex>
 
-#include "core/bytes.h"
+#include "core/file_system.h"
 #include "data/datetime.h"
 
 namespace millrace {
@@ -39,16 +38,6 @@ bool read_fixed_offset(std::string_view name, int64_t& seconds) {
   auto time = parse_time(name);
   if (!time || name.size() > 8) return false;
   seconds = sign * *time / 1000;
-  return true;
-}
-
-bool read_file(const std::string& path, std::string& data) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return false;
-  char buffer[4096];
-  size_t got = 0;
-  while ((got = std::fread(buffer, 1, sizeof buffer, file)) > 0 && data.size() < (1 << 20)) data.append(buffer, got);
-  std::fclose(file);
   return true;
 }
 
@@ -190,12 +179,13 @@ Result<TimeZonePtr> TimeZone::find(std::string_view name) {
   auto zone = std::make_shared<TimeZone>();
   if (!read_fixed_offset(name, zone->first_offset_)) {
     bool safe = !name.empty() && name[0] != '/' && name.find("..") == std::string_view::npos && name.size() < 64;
-    std::string data;
-    if (!safe || !read_file(fmt::format("/usr/share/zoneinfo/{}", name), data)) {
+    Result<std::string> data = safe ? local_file_system().read_all(fmt::format("/usr/share/zoneinfo/{}", name))
+                                    : make_error(ErrorCode::kNotFound, "");
+    if (!data) {
       return make_error(ErrorCode::kBadValue, fmt::format("unknown time zone '{}'", name),
                         "use a name such as Europe/Berlin (package tzdata) or an offset such as +01:00");
     }
-    MR_TRY(zone->load(data, name));
+    MR_TRY(zone->load(*data, name));
   }
   zones.emplace(std::string(name), zone);
   return TimeZonePtr(zone);
