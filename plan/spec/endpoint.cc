@@ -2,25 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
+#include <algorithm>
+
+#include "core/file_system.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr size_t kSecretBytesMax = 1 << 20;
-
 std::optional<std::string> read_secret(const SpecContext& context, const std::string& name) {
   const auto& environment = context.overrides.environment;
   std::string directory = "/run/secrets";
   if (environment) directory = environment("MILLRACE_SECRETS_DIR").value_or(directory);
-  std::ifstream file(directory + "/" + name, std::ios::binary);
-  if (file) {
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (text.size() > kSecretBytesMax) return std::nullopt;
-    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-    return text;
+  const std::string path = join_path(directory, name);
+  if (local_file_system().exists(path)) {
+    Result<std::string> text = local_file_system().read_all(path);
+    if (!text) return std::nullopt;
+    while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
+    return std::move(*text);
   }
   if (!environment) return std::nullopt;
   std::string variable = "MILLRACE_SECRET_";

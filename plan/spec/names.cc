@@ -109,7 +109,7 @@ void report_unknown_name(SpecContext& context, ErrorCode code, std::string_view 
   const std::string near = nearest_name(name.text, known);
   std::string help;
   if (!near.empty()) {
-    help = fmt::format("a {} with a similar name exists: `{}`", what, near);
+    help = fmt::format("one with a similar name exists: `{}`", near);
   } else {
     for (std::string_view one : known) help += (help.empty() ? "known: " : ", ") + std::string(one);
   }
