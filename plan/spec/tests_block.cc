@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <iterator>
 
 #include "core/nearest.h"
 #include "plan/option_reader.h"
@@ -12,9 +12,8 @@ namespace millrace {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kControls{
-    "$repeat", "$advance_watermark_to", "$advance_clock", "$checkpoint",
-    "$crash",  "$rescale_to",           "$restore",       "$end_of_input"};
+constexpr std::string_view kControls[] = {"$repeat", "$advance_watermark_to", "$advance_clock", "$checkpoint",
+                                          "$crash",  "$rescale_to",           "$restore",       "$end_of_input"};
 
 class TestReader {
  public:
@@ -83,7 +82,7 @@ class TestReader {
     }
     for (const Located::Entry& field : row.entries) {
       if (!field.key.starts_with('$')) continue;
-      if (given && std::ranges::find(kControls, field.key) != kControls.end()) continue;
+      if (given && std::ranges::find(kControls, field.key) != std::end(kControls)) continue;
       const std::string near = nearest_name(field.key, kControls);
       context_.diagnostics.error(ErrorCode::kUnknownField, field.key_position,
                                  fmt::format("there is no control `{}`{}", field.key, given ? "" : " under `expect`"),

@@ -10,10 +10,8 @@ namespace {
 
 constexpr std::string_view kHello = R"yaml(version: 1
 name: hello
-sources: {clicks: {type: datagen, rows_per_second: 10, schema: {user: STRING, flag: BOOLEAN, n: "BIGINT SEQUENCE(1, 1000)"
-}
-}
-}
+sources:
+  clicks: {type: datagen, schema: {user: STRING, flag: BOOLEAN, n: "BIGINT SEQUENCE(1, 1000)"}}
 steps: [{filter: flag}]
 sinks: {out: {type: print}}
 )yaml";
@@ -297,7 +295,7 @@ TEST_CASE("warnings do not stop a job") {
   CHECK(job.ok);
   CHECK(mistakes_of(job).substr(0, 11) == "21:17 W0601");
   const PlannedJob unused =
-      plan_fake(replaced(kHello, "sources: {", "sources: {spare: {type: datagen, schema: {a: INT}}, "));
+      plan_fake(replaced(kHello, "sources:\n", "sources:\n  spare: {type: datagen, schema: {a: INT}}\n"));
   CHECK_FALSE(unused.ok);  // two sources: the first step must say which
 }
 
