@@ -68,7 +68,9 @@ struct JobThread::Impl {
 
 JobThread::JobThread(JobMasterConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
 
-JobThread::~JobThread() {
+JobThread::~JobThread() { stop(); }
+
+void JobThread::stop() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;

@@ -12,13 +12,15 @@ namespace millrace {
 class JobThread {
  public:
   explicit JobThread(JobMasterConfig config);
-  /// Ends the thread; a job that still runs is left as after a crash.
   ~JobThread();
   JobThread(const JobThread&) = delete;
   JobThread& operator=(const JobThread&) = delete;
 
   /// Opens the job's directory and deploys, on the caller's thread; then the job's own thread goes on.
   Status start();
+
+  /// Ends the thread; later events are dropped, a job that still runs is left as after a crash.
+  void stop();
 
   // Any thread.
   void post(ToJobManager message);

@@ -1,0 +1,70 @@
+#include "cli/job_rest.h"
+
+#include <nlohmann/json.hpp>
+
+#include "http/metrics_page.h"
+
+namespace millrace {
+
+namespace {
+
+using Json = nlohmann::json;
+
+HttpResponse json_response(int status, const Json& body) {
+  return {status, "application/json", body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Json job_json(const JobView& view) {
+  Json json{{"id", view.job_id},
+            {"name", view.name},
+            {"state", job_state_name(view.state)},
+            {"attempt", view.attempt},
+            {"started_at", view.started_ms},
+            {"restarts", view.restarts},
+            {"tasks", view.tasks},
+            {"directory", view.directory},
+            {"restored_checkpoint", view.restored_checkpoint},
+            {"checkpoints",
+             {{"completed", view.checkpoints_completed},
+              {"failed", view.checkpoints_failed},
+              {"last",
+               {{"id", view.last_checkpoint_id},
+                {"completed_at", view.last_checkpoint_ms},
+                {"duration_ms", view.last_checkpoint_duration_ms},
+                {"bytes", view.last_checkpoint_bytes}}}}}};
+  if (view.failure) {
+    json["failure"] = {{"step", view.failure->step},
+                       {"code", view.failure->code},
+                       {"message", view.failure->message},
+                       {"help", view.failure->help},
+                       {"at", view.failure->at_ms}};
+  }
+  return json;
+}
+
+HttpResponse answer(const HttpRequest& request, const JobView& view, const MetricRegistry& metrics) {
+  if (request.method != "GET") return json_response(405, {{"error", "only GET is answered here"}});
+  if (request.path == "/healthz") return json_response(200, {{"status", "ok"}});
+  if (request.path == "/readyz") {
+    const bool ready = view.state == JobState::kRunning;
+    return json_response(ready ? 200 : 503, {{"status", job_state_name(view.state)}});
+  }
+  if (request.path == "/metrics") {
+    std::vector<MetricSample> samples = metrics.collect();
+    collect_process_metrics(samples);
+    return {200, "text/plain; version=0.0.4; charset=utf-8", render_metrics(samples)};
+  }
+  if (request.path == "/api/v1/jobs") return json_response(200, {{"jobs", Json::array({job_json(view)})}});
+  if (request.path == "/api/v1/jobs/" + view.job_id || request.path == "/api/v1/jobs/" + view.name) {
+    return json_response(200, job_json(view));
+  }
+  return json_response(404, {{"error", "nothing at " + request.path}});
+}
+
+}  // namespace
+
+HttpServer::Handler job_rest_handler(std::function<JobView()> view, const MetricRegistry& metrics) {
+  return [view = std::move(view), &metrics](const HttpRequest& request) { return answer(request, view(), metrics); };
+}
+
+}  // namespace millrace

@@ -1,0 +1,183 @@
+#include "cli/run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/job_rest.h"
+#include "cli/local_cluster.h"
+#include "cli/row_limit.h"
+#include "cli/run_options.h"
+#include "cli/signals.h"
+#include "core/log.h"
+#include "http/server.h"
+#include "plan/render_diagnostics.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int kExitDone = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitInvalid = 2;
+constexpr int kExitRefusedByState = 4;
+
+constexpr const char* kDemoJob = R"yaml(version: 1
+name: demo
+settings:
+  checkpoint: {interval: 5s}
+sources:
+  bids:
+    type: datagen
+    rows_per_second: 200
+    schema:
+      auction: BIGINT RANDOM(1, 5)
+      price: BIGINT RANDOM(1, 1000)
+      at: TIMESTAMP(3) AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP(3))
+    event_time: {column: at}
+steps:
+  - id: per_auction
+    key_by: [auction]
+    window: {type: tumbling, size: 1s}
+    aggregate:
+      bids: COUNT(*)
+      highest: MAX(price)
+      turnover: SUM(price)
+sinks:
+  screen: {type: print}
+)yaml";
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+int report_error(const Error& error, int exit_code) {
+  std::fprintf(stderr, "error[%s]: %s\n", std::string(error.info().code).c_str(), error.message.c_str());
+  if (!error.help.empty()) std::fprintf(stderr, "   = help: %s\n", error.help.c_str());
+  return exit_code;
+}
+
+/// E04xx: what the job's directory or its checkpoints forbid.
+int exit_code_of(std::string_view code) { return code.starts_with("E04") ? kExitRefusedByState : kExitFailed; }
+
+std::string default_checkpoint_root() {
+  if (const auto home = environment_variable("XDG_STATE_HOME"); home && !home->empty()) {
+    return join_path(*home, "millrace/checkpoints");
+  }
+  return join_path(environment_variable("HOME").value_or("."), ".local/state/millrace/checkpoints");
+}
+
+std::string checkpoint_root_of(const RunOptions& options, const JobGraph& graph) {
+  if (!options.checkpoint_root.empty()) return options.checkpoint_root;
+  std::string directory = graph.settings.checkpoint.directory;
+  if (directory.starts_with("file://")) directory.erase(0, 7);
+  return directory.empty() ? default_checkpoint_root() : directory;
+}
+
+bool is_loopback(const std::string& host) { return host.starts_with("127.") || host == "::1" || host == "localhost"; }
+
+Result<HttpServerOptions> server_options(const RunOptions& options) {
+  MR_ASSIGN(auto address, parse_address(options.listen));
+  if (!is_loopback(address.first) && !options.insecure) {
+    return make_error(ErrorCode::kBadValue, "--listen " + options.listen + " is reachable from other machines",
+                      "listen on 127.0.0.1, or add --insecure: there is no authentication");
+  }
+  HttpServerOptions server;
+  server.address = address.first;
+  server.port = address.second;
+  server.next_free = !options.listen_given;
+  return server;
+}
+
+int finish(const JobView& view, int signal, bool limit_reached) {
+  if (view.state == JobState::kFailed) {
+    const JobFailure& failure = *view.failure;
+    std::fprintf(stderr, "error[%s]: %s\n", failure.code.c_str(), failure.message.c_str());
+    if (!failure.help.empty()) std::fprintf(stderr, "   = help: %s\n", failure.help.c_str());
+    return exit_code_of(failure.code);
+  }
+  if (limit_reached || signal == 0) return kExitDone;
+  return 128 + signal;
+}
+
+int run_planned(const RunOptions& options, PlannedJob planned, const Registry& registry) {
+  auto listen = server_options(options);
+  if (!listen) return report_error(listen.error(), kExitInvalid);
+  block_stop_signals();
+  signal(SIGPIPE, SIG_IGN);
+  MetricRegistry metrics;
+  JobThread* job = nullptr;
+  std::atomic<bool> limit_reached{false};
+  RowLimit limit(options.limit, [&] {
+    limit_reached = true;
+    job->request_cancel(true);
+  });
+  TaskManagerConfig config;
+  config.registry = &registry;
+  config.clock = &system_clock();
+  config.fs = &local_file_system();
+  config.metrics = &metrics;
+  config.environment = environment_variable;
+  if (options.limit > 0) {
+    config.wrap_sink = [&](const Node& node, SinkWriterPtr writer) { return limit.wrap(node, std::move(writer)); };
+  }
+  const std::string root = checkpoint_root_of(options, planned.graph);
+  LocalCluster cluster(std::move(planned), root, options.start, options.until_done, std::move(config));
+  job = &cluster.job();
+  if (Status started = job->start(); !started) {
+    return report_error(started.error(), exit_code_of(started.error().info().code));
+  }
+  StopSignals signals(options.stop_timeout_ms, [job] { job->request_stop(); }, [job] { job->request_cancel(true); });
+  auto server = HttpServer::start(*listen, job_rest_handler([job] { return job->view(); }, metrics));
+  if (server) {
+    std::fprintf(stderr, "listening rest=http://%s\n", (*server)->address().c_str());
+  } else {
+    log_warn("no REST server", {{"error", server.error().to_string()}});
+  }
+  job->wait();
+  return finish(job->view(), signals.received(), limit_reached);
+}
+
+int run_yaml(const RunOptions& options, const std::string& yaml, const Registry& registry) {
+  PlannedJob planned = plan_job(yaml, options.overrides, registry.plan);
+  if (!planned.diagnostics.all().empty()) {
+    const bool color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    std::fputs(render_text(planned.diagnostics, {options.file, yaml}, color).c_str(), stderr);
+  }
+  if (!planned.ok) return kExitInvalid;
+  return run_planned(options, std::move(planned), registry);
+}
+
+}  // namespace
+
+int command_run(const std::vector<std::string>& args, const Registry& registry) {
+  auto options = parse_run_options(args);
+  if (!options) return report_error(options.error(), kExitInvalid);
+  const Result<std::string> yaml = local_file_system().read_all(options->file);
+  if (!yaml) return report_error(yaml.error(), kExitInvalid);
+  options->overrides.environment = environment_variable;
+  return run_yaml(*options, *yaml, registry);
+}
+
+int command_demo(const std::vector<std::string>& args, const Registry& registry) {
+  std::vector<std::string> with_file{"demo"};
+  with_file.insert(with_file.end(), args.begin(), args.end());
+  auto options = parse_run_options(with_file);
+  if (!options) return report_error(options.error(), kExitInvalid);
+  std::error_code error;
+  std::string directory = (std::filesystem::temp_directory_path(error) / "millrace-demo-XXXXXX").string();
+  if (error || mkdtemp(directory.data()) == nullptr) {
+    return report_error(errno_error("cannot create", directory, errno).error(), kExitFailed);
+  }
+  options->checkpoint_root = directory;
+  options->overrides.environment = environment_variable;
+  const int code = run_yaml(*options, kDemoJob, registry);
+  std::filesystem::remove_all(directory, error);
+  return code;
+}
+
+}  // namespace millrace

@@ -1,0 +1,33 @@
+// The arguments of `millrace run`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "plan/planner.h"
+#include "state/protocol/start_decision.h"
+
+namespace millrace {
+
+struct RunOptions {
+  std::string file;
+  SpecOverrides overrides;
+  StartRequest start;
+  bool until_done = false;
+  bool insecure = false;
+  int64_t limit = -1;  // rows of print sinks; -1: all
+  int64_t stop_timeout_ms = 30'000;
+  std::string listen = "127.0.0.1:8081";
+  bool listen_given = false;
+  std::string checkpoint_root;  // not an option of the command line: where the demo keeps its state
+};
+
+/// kBadValue with what is wrong and the usage as help.
+Result<RunOptions> parse_run_options(const std::vector<std::string>& args);
+
+/// "30s", "500ms", "2m"; a plain number is refused, as in the job file.
+Result<int64_t> parse_duration_argument(const std::string& text);
+
+}  // namespace millrace
