@@ -129,6 +129,14 @@ bool require_append(const BindContext& context, std::string_view operator_name) 
   return true;
 }
 
+std::vector<uint32_t> read_columns(std::span<const TypedExprPtr> expressions) {
+  std::vector<uint32_t> columns;
+  for (const TypedExprPtr& expression : expressions) {
+    if (expression) collect_columns(*expression, columns);
+  }
+  return columns;
+}
+
 int32_t find_port(const Node& node, std::string_view name) {
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].name == name) return static_cast<int32_t>(i);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,9 @@ bool add_output_field(const BindContext& context, Schema& schema, const std::str
 
 /// Reports and refuses an input that takes rows back (updates, deletions).
 bool require_append(const BindContext& context, std::string_view operator_name);
+
+/// The columns that these expressions read, without repetition; null pointers are skipped.
+std::vector<uint32_t> read_columns(std::span<const TypedExprPtr> expressions);
 
 /// Number of the port with this name; -1 when the node has none.
 int32_t find_port(const Node& node, std::string_view name);

@@ -59,6 +59,8 @@ std::optional<BoundOperator> bind_filter(const BindContext& context) {
   BoundOperator bound;
   bound.outputs = {Port{"", input.schema, input.changelog, input.upsert_key}};
   bound.partitioning = {Partitioning::kForward};
+  bound.reads.emplace().push_back(read_columns(std::span(&config->condition, 1)));
+  bound.passes_through = true;
   bound.detail = context.options->text("filter");
   bound.config = std::move(config);
   return bound;

@@ -209,6 +209,9 @@ std::optional<BoundOperator> bind_flat_map(const BindContext& context) {
   }
   bound.outputs = {Port{"", schema, changelog, {}}};
   bound.partitioning = {Partitioning::kForward};
+  std::vector<uint32_t> reads = read_columns(std::span(&config->list, 1));
+  reads.insert(reads.end(), config->kept.begin(), config->kept.end());
+  bound.reads.emplace().push_back(std::move(reads));
   bound.detail = options.text("unnest");
   bound.config = std::move(config);
   return bound;

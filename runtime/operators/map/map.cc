@@ -126,6 +126,7 @@ std::optional<BoundOperator> bind_map(const BindContext& context) {
   }
   bound.outputs = {Port{"", schema, input.changelog, upsert_key}};
   bound.partitioning = {Partitioning::kForward};
+  bound.reads.emplace().push_back(read_columns(config->columns));
   bound.detail = fmt::format("{} columns", schema->size());
   bound.config = std::move(config);
   return bound;

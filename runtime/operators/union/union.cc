@@ -63,6 +63,8 @@ std::optional<BoundOperator> bind_union(const BindContext& context) {
   }
   if (!ok) return std::nullopt;
   bound.outputs = {Port{"", schema, changelog, {}}};
+  bound.reads.emplace(context.inputs.size());
+  bound.passes_through = true;
   bound.detail = fmt::format("{} inputs", context.inputs.size());
   bound.config = std::make_shared<UnionConfig>();
   return bound;
@@ -82,6 +84,13 @@ void register_union(Registry& registry) {
   field.help = "Names of the inputs.";
   field.example = "[eu_orders, us_orders]";
   descriptor.fields = {std::move(field)};
+  descriptor.inputs = [](const Located& step) {
+    std::vector<const Located*> names;
+    const Located* list = step.find("union");
+    if (list->is_scalar()) names.push_back(list);
+    for (const Located& item : list->items) names.push_back(&item);
+    return names;
+  };
   descriptor.bind = bind_union;
   registry.plan.operators["union"] = std::move(descriptor);
   registry.factories.operators["union"] = [](const Node& /*node*/, const JobGraph& /*graph*/) -> Result<OperatorPtr> {

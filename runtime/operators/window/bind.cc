@@ -208,6 +208,22 @@ bool bind_window_aggregates(const BindContext& context, const Located& aggregate
   return true;
 }
 
+namespace {
+
+/// Columns of the input: keys, arguments and filters of all calls.
+std::vector<uint32_t> window_reads(const WindowConfig& config) {
+  std::vector<uint32_t> reads = config.keys;
+  for (const AggregateCall& call : config.calls) {
+    const std::vector<uint32_t> args = read_columns(call.args);
+    const std::vector<uint32_t> filter = read_columns(std::span(&call.filter, 1));
+    reads.insert(reads.end(), args.begin(), args.end());
+    reads.insert(reads.end(), filter.begin(), filter.end());
+  }
+  return reads;
+}
+
+}  // namespace
+
 std::optional<BoundOperator> bind_window(const BindContext& context) {
   const OptionValues& options = *context.options;
   const BindInput& input = context.inputs[0];
@@ -233,6 +249,8 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
                    Port{late_output, input.schema, Changelog::kAppend, {}}};
   bound.partitioning = {config->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};
   bound.key_columns = {config->keys};
+  bound.reads.emplace().push_back(window_reads(*config));
+  bound.delay_ms = config->spec.size_ms;
   bound.stateful = true;
   bound.single_subtask = config->keys.empty();
   bound.detail = fmt::format("{} window", tree.find("type")->text);
