@@ -22,6 +22,30 @@ bool unbalanced(std::string_view text) {
          std::ranges::count(text, '<') != std::ranges::count(text, '>');
 }
 
+/// The types that a metadata column may have.
+struct MetadataTypes {
+  std::string_view name;
+  std::vector<TypeKind> kinds;
+  std::string_view text;
+};
+
+const MetadataTypes* find_metadata_types(std::string_view name) {
+  static const std::vector<MetadataTypes> all{
+      {"topic", {TypeKind::kVarchar}, "STRING"},
+      {"path", {TypeKind::kVarchar}, "STRING"},
+      {"partition", {TypeKind::kInt, TypeKind::kBigInt}, "INT or BIGINT"},
+      {"offset", {TypeKind::kBigInt}, "BIGINT"},
+      {"line", {TypeKind::kBigInt}, "BIGINT"},
+      {"timestamp",
+       {TypeKind::kTimestamp, TypeKind::kTimestampLtz, TypeKind::kBigInt},
+       "TIMESTAMP, TIMESTAMP_LTZ or BIGINT"},
+      {"key", {TypeKind::kBytes, TypeKind::kVarchar}, "BYTES or STRING"},
+      {"headers", {TypeKind::kMap}, "MAP<STRING, BYTES>"},
+  };
+  auto found = std::ranges::find(all, name, &MetadataTypes::name);
+  return found == all.end() ? nullptr : &*found;
+}
+
 /// The text of one schema entry, word by word.
 class EntryText {
  public:
@@ -221,11 +245,20 @@ class ColumnReader {
     column_.path.clear();
     column_.metadata = std::string(word);
     const std::vector<std::string>& known = connector_.metadata_columns;
-    if (std::ranges::find(known, word) != known.end()) return true;
+    if (std::ranges::find(known, word) != known.end()) return metadata_type(entry);
     std::string names;
     for (const std::string& name : known) names += (names.empty() ? "" : ", ") + name;
     return fail(entry.value, at, word.size(), fmt::format("`{}` has no metadata `{}`", connector_.name, word),
                 names.empty() ? "it has no metadata" : "it has: " + names);
+  }
+
+  bool metadata_type(const Located::Entry& entry) {
+    const MetadataTypes* types = find_metadata_types(column_.metadata);
+    if (types == nullptr || std::ranges::find(types->kinds, column_.type->kind) != types->kinds.end()) return true;
+    return fail(
+        entry.value, 0, entry.value.text.find(' '),
+        fmt::format("the metadata `{}` is {}, not {}", column_.metadata, types->text, column_.type->to_string()), {},
+        ErrorCode::kTypeMismatch);
   }
 
   SpecContext& context_;
