@@ -1,0 +1,149 @@
+#include "connectors/file/register.h"
+
+#include "connectors/csv/csv_text.h"
+#include "connectors/file/file_list.h"
+#include "connectors/file/file_sinks.h"
+#include "connectors/file/file_source.h"
+#include "plan/option_reader.h"
+#include "runtime/spi/factories.h"
+
+namespace millrace {
+namespace {
+
+OptionDescriptor path_option(std::string help, std::string example) {
+  OptionDescriptor path;
+  path.name = "path";
+  path.required = true;
+  path.help = std::move(help);
+  path.example = std::move(example);
+  return path;
+}
+
+OptionDescriptor flag_option(std::string name, std::string help) {
+  OptionDescriptor flag;
+  flag.name = std::move(name);
+  flag.kind = OptionKind::kBoolean;
+  flag.default_text = "false";
+  flag.help = std::move(help);
+  return flag;
+}
+
+std::vector<OptionDescriptor> roll_fields() {
+  OptionDescriptor size;
+  size.name = "size";
+  size.kind = OptionKind::kBytes;
+  size.min = 1;
+  size.default_text = "128MB";
+  size.help = "a new file when this one has so many bytes";
+  OptionDescriptor every;
+  every.name = "every";
+  every.kind = OptionKind::kDuration;
+  every.min = 1;
+  every.help = "a new file when this one is so old";
+  return {size, every};
+}
+
+void check_file_source(const OptionValues& options, SourceConfig& config, Diagnostics&) {
+  const std::string path = plain_path(options.text("path"));
+  config.bounded = !options.boolean("follow");
+  if (!has_wildcards(path) && !path.ends_with('/')) config.subtasks_max = 1;
+}
+
+void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostics& diagnostics) {
+  const bool directory = options.text("path").ends_with('/');
+  const bool final_state = options.boolean("final");
+  const Position at = options.located("path").position;
+  if (!directory || final_state) config.subtasks_max = 1;
+  if (directory && final_state)
+    diagnostics.error(ErrorCode::kConnectorOption, at, "`final: true` writes one file; the path names a directory",
+                      "leave the `/` at the end out");
+  if (directory && config.delivery == Delivery::kExactlyOnce)
+    diagnostics.error(ErrorCode::kUnsupportedDelivery, at,
+                      "a directory of files cannot deliver exactly_once in this build",
+                      "one file (a path without `/` at the end) can");
+  if (options.get("roll").set && !directory)
+    diagnostics.error(ErrorCode::kConnectorOption, options.located("roll").position,
+                      "`roll` belongs to directories; the path names one file", "a path ending in `/` is a directory");
+  if (options.get("roll").set)
+    (void)read_options(options.located("roll"), roll_fields(), "the roll of a file sink", diagnostics);
+}
+
+Result<SourceReaderPtr> make_source(const SourceConfig& config, const Registry&) {
+  FileSourceOptions options;
+  options.path = plain_path(config.options.text("path"));
+  options.follow = config.options.boolean("follow");
+  options.csv = config.format.name == "csv";
+  options.csv_header = options.csv && CsvOptions::from(config.format.options).header;
+  options.discover_every_ms = std::min<int64_t>(config.discover_every_ms, options.discover_every_ms);
+  return make_file_source(std::move(options));
+}
+
+Result<SinkWriterPtr> make_sink(const SinkConfig& config, const Registry& registry) {
+  const bool final_state = config.options.boolean("final");
+  const Changelog changelog = final_state ? Changelog::kAppend : config.changelog;
+  const std::string format = config.format.name.empty() ? "json" : config.format.name;
+  const auto factory = registry.factories.encoders.find(format);
+  if (factory == registry.factories.encoders.end())
+    return make_error(ErrorCode::kUnknownConnector, "no format `" + format + "` that writes");
+  MR_ASSIGN(EncoderPtr encoder, factory->second(config.format, config.schema, changelog));
+  FileSinkOptions options;
+  options.path = plain_path(config.options.text("path"));
+  const std::string if_exists = config.options.text("if_exists");
+  options.if_exists = if_exists == "replace" ? IfExists::kReplace
+                      : if_exists == "fail"  ? IfExists::kFail
+                                             : IfExists::kAppend;
+  options.extension = format == "json" ? "jsonl" : format == "raw" ? "txt" : format;
+  if (format == "csv") {
+    const CsvOptions csv = CsvOptions::from(config.format.options);
+    if (csv.header) options.header = csv_header(*config.schema, csv, changelog != Changelog::kAppend);
+  }
+  if (final_state)
+    return make_final_state_writer(std::move(options), std::move(encoder), config.schema, config.changelog, config.key);
+  if (!options.path.ends_with('/')) return make_single_file_writer(std::move(options), std::move(encoder));
+  Diagnostics ignored;  // check_file_sink reported them
+  const OptionValues roll = read_options(config.options.located("roll"), roll_fields(), "roll", ignored);
+  options.roll_bytes = static_cast<uint64_t>(roll.integer("size"));
+  options.roll_every_ms = roll.integer("every");
+  return make_directory_writer(std::move(options), std::move(encoder));
+}
+
+}  // namespace
+
+void register_file(Registry& registry) {
+  ConnectorDescriptor source;
+  source.name = "file";
+  source.help = "lines of files; each file is a split, owned by the hash of its path";
+  source.options = {
+      path_option("a file, a directory, or a pattern with * ? [..] {a,b}; names that start with . or _ are "
+                  "ignored",
+                  "./in/*.jsonl"),
+      flag_option("follow", "wait for more lines and files instead of ending")};
+  source.metadata_columns = {"path", "line", "offset"};
+  source.check_source = check_file_source;
+  registry.plan.sources["file"] = std::move(source);
+  registry.factories.sources["file"] = make_source;
+
+  ConnectorDescriptor sink;
+  sink.name = "file";
+  sink.help = "lines into one file, or into rolling files of a directory (a path ending in /)";
+  sink.deliveries = {Delivery::kAtLeastOnce, Delivery::kExactlyOnce, Delivery::kNone};
+  sink.accepts_updates = true;
+  OptionDescriptor if_exists;
+  if_exists.name = "if_exists";
+  if_exists.kind = OptionKind::kChoice;
+  if_exists.choices = {"append", "replace", "fail"};
+  if_exists.default_text = "append";
+  if_exists.help = "what a fresh start does with a file that is there already";
+  OptionDescriptor roll;
+  roll.name = "roll";
+  roll.kind = OptionKind::kTree;
+  roll.help = "directories: when to begin a new file";
+  roll.example = "{size: 128MB, every: 10m}";
+  sink.options = {path_option("one file, or a directory when it ends in /", "./out/alerts.jsonl"), if_exists, roll,
+                  flag_option("final", "bounded jobs: write the rows that are left at the end, in key order")};
+  sink.check_sink = check_file_sink;
+  registry.plan.sinks["file"] = std::move(sink);
+  registry.factories.sinks["file"] = make_sink;
+}
+
+}  // namespace millrace
