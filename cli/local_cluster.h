@@ -16,15 +16,20 @@ namespace millrace {
 
 class LocalCluster {
  public:
+  struct Wishes {
+    StartRequest start;
+    bool until_done = false;
+    bool allow_dropped_state = false;
+  };
   /// `task_manager.metrics` also takes the job's own series.
-  LocalCluster(PlannedJob planned, std::string checkpoint_root, StartRequest start, bool until_done,
-               TaskManagerConfig task_manager) {
+  LocalCluster(PlannedJob planned, std::string checkpoint_root, Wishes wishes, TaskManagerConfig task_manager) {
     JobMasterConfig job;
     job.graph = std::make_shared<const JobGraph>(std::move(planned.graph));
     job.spec_yaml = std::move(planned.resolved_yaml);
     job.checkpoint_root = std::move(checkpoint_root);
-    job.start = std::move(start);
-    job.until_done = until_done;
+    job.start = std::move(wishes.start);
+    job.until_done = wishes.until_done;
+    job.allow_dropped_state = wishes.allow_dropped_state;
     job.clock = task_manager.clock;
     job.fs = task_manager.fs;
     job.random = &system_random();

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kRunUsage =
     "usage: millrace run job.yaml [--param k=v] [--set path=value] [--restore PATH | --fork PATH | --fresh] "
     "[--take-over] "
-    "[--until-done] [--sinks print] [--limit n] [--stop-timeout 30s] [--listen host:port]";
+    "[--allow-dropped-state] [--until-done] [--sinks print] [--limit n] [--stop-timeout 30s] [--listen host:port]";
 
 std::unexpected<Error> run_usage_error(const std::string& what) {
   return make_error(ErrorCode::kBadValue, what, kRunUsage);
@@ -33,6 +33,7 @@ const std::map<std::string, RunFlag>& run_flags() {
       {"--fresh", [](RunOptions& o) { o.start.fresh = true; }},
       {"--take-over", [](RunOptions& o) { o.start.take_over = true; }},
       {"--until-done", [](RunOptions& o) { o.until_done = true; }},
+      {"--allow-dropped-state", [](RunOptions& o) { o.allow_dropped_state = true; }},
       {"--insecure", [](RunOptions& o) { o.insecure = true; }},
   };
   return flags;

@@ -17,6 +17,7 @@ struct RunOptions {
   StartRequest start;
   bool until_done = false;
   bool insecure = false;
+  bool allow_dropped_state = false;
   int64_t limit = -1;  // rows of print sinks; -1: all
   int64_t stop_timeout_ms = 30'000;
   std::string listen = "127.0.0.1:8081";

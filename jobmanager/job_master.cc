@@ -63,6 +63,7 @@ Status JobMaster::deploy() {
   message.spec_yaml = config_.spec_yaml;
   message.job_directory = view_.directory;
   message.until_done = config_.until_done;
+  message.allow_dropped_state = config_.allow_dropped_state;
   if (restored) {
     message.restore_checkpoint = restored->checkpoint_id;
     message.restore = std::move(restored->handles);

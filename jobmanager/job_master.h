@@ -30,6 +30,7 @@ struct JobMasterConfig {
   std::string checkpoint_root;  // holds one directory per job
   StartRequest start;
   bool until_done = false;
+  bool allow_dropped_state = false;
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
   Random* random = nullptr;

@@ -36,6 +36,7 @@ void for_each_field(DeployJob& m, F&& f) {
   f("restore", m.restore);
   f("restore_max_parallelism", m.restore_max_parallelism);
   f("until_done", m.until_done);
+  f("allow_dropped_state", m.allow_dropped_state);
 }
 template <class F>
 void for_each_field(TriggerCheckpoint& m, F&& f) {

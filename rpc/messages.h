@@ -22,6 +22,7 @@ struct DeployJob {
   std::vector<SnapshotHandle> restore;
   uint32_t restore_max_parallelism = 0;
   bool until_done = false;
+  bool allow_dropped_state = false;  // restore though the job lacks a step that has state
 };
 struct TriggerCheckpoint {
   std::string job_id;

@@ -2,6 +2,7 @@
 
 #include "plan/planner.h"
 #include "state/snapshot_file.h"
+#include "taskmanager/restored_steps.h"
 
 namespace millrace {
 
@@ -45,8 +46,11 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
   deployment.events = this;
   deployment.wrap_sink = config.wrap_sink;
   if (message.restore_checkpoint != 0) {
-    MR_ASSIGN(deployment.restored,
+    MR_ASSIGN(auto snapshots,
               RestoredSnapshots::open(*config.fs, message.job_directory, message.restore, max_parallelism));
+    const std::vector<SnapshotStateInfo> states = snapshots->states();
+    MR_TRY(check_restored_steps(states, *deployment.graph, message.allow_dropped_state));
+    deployment.restored = with_former_ids(std::move(snapshots), states, *deployment.graph);
   }
   snapshots_ = std::make_unique<SnapshotThread>(
       SnapshotThread::Target{config.fs, message.job_directory, message.attempt, max_parallelism},

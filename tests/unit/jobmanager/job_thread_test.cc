@@ -178,7 +178,7 @@ struct ClusterFixture {
     config.registry = &registry;
     config.clock = &system_clock();
     config.fs = &local_file_system();
-    cluster = std::make_unique<LocalCluster>(std::move(planned), root.string(), StartRequest{}, false, config);
+    cluster = std::make_unique<LocalCluster>(std::move(planned), root.string(), LocalCluster::Wishes{}, config);
     REQUIRE(cluster->job().start().has_value());
   }
   JobThread& job() { return cluster->job(); }
@@ -260,7 +260,7 @@ TEST_CASE("A second process on the job's directory is refused") {
   config.registry = &fixture.registry;
   config.clock = &system_clock();
   config.fs = &local_file_system();
-  LocalCluster second(std::move(planned), fixture.root.string(), {}, false, config);
+  LocalCluster second(std::move(planned), fixture.root.string(), {}, config);
   const Status refused = second.job().start();
   REQUIRE_FALSE(refused.has_value());
   REQUIRE(refused.error().code == ErrorCode::kDirectoryLocked);
