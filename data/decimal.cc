@@ -220,6 +220,12 @@ bool decimal_subtract(int128 a, int scale_a, int128 b, int scale_b, int precisio
 
 bool decimal_multiply(int128 a, int scale_a, int128 b, int scale_b, int precision, int scale, int128& out) {
   int128 product = 0;
+  auto low_a = static_cast<int64_t>(a);
+  auto low_b = static_cast<int64_t>(b);
+  if (low_a == a && low_b == b) {  // the usual case: one multiplication that cannot overflow
+    product = static_cast<int128>(low_a) * low_b;
+    return decimal_rescale(product, scale_a + scale_b, scale, precision, out);
+  }
   if (!__builtin_mul_overflow(a, b, &product)) {
     return decimal_rescale(product, scale_a + scale_b, scale, precision, out);
   }
