@@ -141,7 +141,7 @@ class Broker:
             "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "2", "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
-            "auto.create.topics.enable": "false", "message.max.bytes": "2097152", "controlled.shutdown.enable": "false"}
+            "auto.create.topics.enable": "false", "message.max.bytes": "20000000", "controlled.shutdown.enable": "false"}
         if self.secure_port:
             listeners.append(f"SECURE://localhost:{self.secure_port}")
             advertised.append(listeners[-1])

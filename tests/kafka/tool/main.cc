@@ -3,6 +3,7 @@
 // product.
 //
 //   create BROKERS TOPIC [PARTITIONS [name=value ...]]     delete BROKERS TOPIC
+//   partitions BROKERS TOPIC COUNT                         raises the number of partitions
 //   produce BROKERS TOPIC [name=value ...]                 records on stdin, one JSON object a line:
 //     {"value": "text"|null, "value_hex": "..", "key": "..", "partition": 0, "timestamp": 1, "headers": {"a": "b"}}
 //     control lines: {"do": "begin"|"commit"|"abort"|"flush"} (begin needs transactional.id=..)
@@ -94,6 +95,8 @@ void wait_for_topics_event(rd_kafka_queue_t* queue, rd_kafka_event_type_t expect
   const rd_kafka_topic_result_t** results = nullptr;
   if (expected == RD_KAFKA_EVENT_CREATETOPICS_RESULT) {
     results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+  } else if (expected == RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT) {
+    results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &count);
   } else {
     results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
   }
@@ -126,6 +129,18 @@ int delete_topic(const Args& args) {
   rd_kafka_DeleteTopic_t* topic = rd_kafka_DeleteTopic_new(args.at(1).c_str());
   rd_kafka_DeleteTopics(handle, &topic, 1, nullptr, queue);
   wait_for_topics_event(queue, RD_KAFKA_EVENT_DELETETOPICS_RESULT);
+  return 0;
+}
+
+int add_partitions(const Args& args) {
+  rd_kafka_t* handle = connect(RD_KAFKA_PRODUCER, args.at(0), {});
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(handle);
+  char text[512];
+  const auto count = static_cast<size_t>(std::atoi(args.at(2).c_str()));
+  rd_kafka_NewPartitions_t* wish = rd_kafka_NewPartitions_new(args[1].c_str(), count, text, sizeof text);
+  if (wish == nullptr) fail(text);
+  rd_kafka_CreatePartitions(handle, &wish, 1, nullptr, queue);
+  wait_for_topics_event(queue, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT);
   return 0;
 }
 
@@ -356,6 +371,7 @@ int main(int argc, char** argv) {
   try {
     if (command == "create") return create_topic(args);
     if (command == "delete") return delete_topic(args);
+    if (command == "partitions") return add_partitions(args);
     if (command == "produce") return produce(args);
     if (command == "lines") return produce_lines(args);
     if (command == "consume") return consume(args);
@@ -364,6 +380,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     fail(error.what());
   }
-  std::fprintf(stderr, "usage: millrace_kafka_tool create|delete|produce|lines|consume|ends|committed BROKERS ...\n");
+  std::fprintf(stderr, "usage: millrace_kafka_tool create|delete|partitions|produce|lines|consume|ends|committed BROKERS ...\n");
   return 2;
 }
