@@ -1,4 +1,4 @@
-"""What the integration tests share: jobs run by the real binary, in a directory of their own, beside one real broker."""
+"""What the integration tests share: jobs run by the real binary, each in a directory of its own, and one broker."""
 import json
 import os
 import signal

@@ -2,7 +2,8 @@
 """A real Apache Kafka broker for tests: one KRaft node on a free loopback port with a directory of its own.
 
 As a library: `with Broker() as broker: ... broker.address`. As a command: `broker.py up|down|status`.
-The jars come once from Maven into $MILLRACE_CACHE (default ~/.cache/millrace); a missing broker is an error, never a skip.
+The jars come once from Maven into $MILLRACE_CACHE (default ~/.cache/millrace). A broker that cannot be had is an error,
+never a skip.
 """
 import ctypes
 import fcntl
@@ -132,7 +133,8 @@ class Broker:
         advertised = listeners[:1]
         values = {
             "process.roles": "broker,controller", "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}", "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
             "inter.broker.listener.name": "PLAINTEXT", "log.dirs": str(self.directory / "data"),
             "num.network.threads": "2", "num.io.threads": "2", "background.threads": "2",
@@ -141,7 +143,7 @@ class Broker:
             "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "2", "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
-            "auto.create.topics.enable": "false", "message.max.bytes": "20000000", "controlled.shutdown.enable": "false"}
+            "auto.create.topics.enable": "false", "controlled.shutdown.enable": "false"}
         if self.secure_port:
             listeners.append(f"SECURE://localhost:{self.secure_port}")
             advertised.append(listeners[-1])
@@ -159,8 +161,8 @@ class Broker:
         command = java(128)
         template = CACHE / "formatted"
         if not (template / "meta.properties").exists():
-            run = subprocess.run(command + ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID,
-                                            "-c", str(configuration)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            command += ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(configuration)]
+            run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if run.returncode != 0:
                 raise BrokerError(f"formatting {data} failed:\n{run.stdout[-3000:]}")
             half = CACHE / f"formatted.{os.getpid()}"

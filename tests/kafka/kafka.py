@@ -10,8 +10,8 @@ TOOL = BUILD / "tests" / "millrace_kafka_tool"
 
 
 def tool(*arguments, stdin="", timeout=120) -> str:
-    run = subprocess.run([str(TOOL), *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout,
-                         check=False)
+    command = [str(TOOL), *map(str, arguments)]
+    run = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     if run.returncode != 0:
         raise AssertionError(f"millrace_kafka_tool {' '.join(map(str, arguments))}: {run.stderr[-2000:]}")
     return run.stdout
