@@ -1,5 +1,7 @@
 #include "connectors/csv/csv_format.h"
 
+#include <algorithm>
+
 #include "connectors/text/column_target.h"
 #include "connectors/text/row_map.h"
 #include "connectors/text/utf8.h"

@@ -1,5 +1,7 @@
 // COUNT(*), COUNT(x) and, through DistinctAggregate, COUNT(DISTINCT x).
 #include "functions/aggregates/distinct.h"
+
+#include <algorithm>
 #include "functions/aggregates/loops.h"
 #include "functions/aggregates/register.h"
 

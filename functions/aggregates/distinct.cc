@@ -1,5 +1,7 @@
 #include "functions/aggregates/distinct.h"
 
+#include <algorithm>
+
 #include "core/hash.h"
 #include "functions/aggregates/loops.h"
 #include "functions/aggregates/value_bytes.h"

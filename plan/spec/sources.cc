@@ -1,5 +1,7 @@
 #include "plan/spec/sources.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/nearest.h"
