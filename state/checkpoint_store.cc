@@ -1,10 +1,11 @@
 #include "state/checkpoint_store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
+#include <climits>
 
 #include "state/directory_lock.h"
 #include "state/job_record.h"
@@ -17,10 +18,26 @@ namespace {
 constexpr int64_t kIdBlock = 16;
 constexpr std::string_view kMetadataName = "_metadata";
 
+// Absolute, without `.`, `..` and repeated slashes, so that two spellings of a directory compare equal.
 std::string absolute_path(const std::string& path) {
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  return error ? path : absolute.lexically_normal().string();
+  std::string whole = path;
+  if (!path.starts_with('/')) {
+    char here[PATH_MAX];
+    if (::getcwd(here, sizeof here) == nullptr) return path;
+    whole = join_path(here, path);
+  }
+  std::string clean;
+  for (size_t at = 0; at < whole.size();) {
+    const size_t end = std::min(whole.find('/', at), whole.size());
+    const std::string_view part = std::string_view(whole).substr(at, end - at);
+    if (part == "..") {
+      clean.resize(clean.empty() ? 0 : clean.rfind('/'));
+    } else if (!part.empty() && part != ".") {
+      clean.append("/").append(part);
+    }
+    at = end + 1;
+  }
+  return clean.empty() ? "/" : clean;
 }
 
 // 0: not the name of a checkpoint directory.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <new>
 
 #include "core/status.h"
 
@@ -25,7 +24,7 @@ TablePage allocate_page(size_t bytes) { return {allocate_table_memory(bytes), fr
 
 char* allocate_table_memory(size_t bytes) {
   void* memory = std::aligned_alloc(bytes >= kChunkBytes ? kChunkBytes : 64, (bytes + 63) / 64 * 64);
-  if (memory == nullptr) throw std::bad_alloc();
+  MR_CHECK(memory != nullptr, "out of memory");
   if (bytes >= kChunkBytes) (void)::madvise(memory, bytes, MADV_HUGEPAGE);
   return static_cast<char*>(memory);
 }

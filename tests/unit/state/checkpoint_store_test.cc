@@ -131,8 +131,9 @@ TEST_CASE("--restore starts a new line: what came after is never used again") {
   const int64_t one = f.must_checkpoint(*store);
   const int64_t two = f.must_checkpoint(*store);
   const JobId job_id = store->record().job_id;
-  store = f.open({"/data/checkpoints/orders/chk-" + std::to_string(one), "", false, false});
+  store = f.open({"/data/../data//checkpoints/./orders/chk-" + std::to_string(one) + "/", "", false, false});
   REQUIRE(store->record().job_id == job_id);
+  REQUIRE(store->record().restored_from == "/data/checkpoints/orders/chk-" + std::to_string(one));
   REQUIRE(f.restored(*store) == one);
   store = f.open();  // died before its first checkpoint
   REQUIRE(store->start_decision() == StartDecision::kResume);
