@@ -98,6 +98,50 @@ void union_kernel(const KernelArgs& call) {
   lists.finish(entries);
 }
 
+/// (keys, values): of a key that comes again the last value counts.
+void from_arrays_kernel(const KernelArgs& call) {
+  ListReader keys(call, 0);
+  ListReader values(call, 1);
+  const DataType& type = *call.result_type;
+  ValueCollector out_keys(*type.children[0]);
+  ValueCollector out_values(*type.children[1]);
+  ListWriter lists(call);
+  for (uint32_t row : call.rows) {
+    lists.start(row, out_keys.size());
+    if (any_argument_null(call, row)) {
+      lists.set_null(row);
+      continue;
+    }
+    if (keys.size(row) != values.size(row)) {
+      call.errors.add(row, fmt::format("MAP_FROM_ARRAYS: {} keys, {} values", keys.size(row), values.size(row)));
+      lists.set_null(row);
+      continue;
+    }
+    for (uint32_t i = 0; i < keys.size(row); ++i) {
+      bool repeated = false;
+      for (uint32_t k = i + 1; k < keys.size(row) && !repeated; ++k) {
+        repeated = compare_values(*type.children[0], keys.items(), keys.begin(row) + i, keys.items(),
+                                  keys.begin(row) + k) == 0;
+      }
+      if (repeated) continue;
+      out_keys.add(keys.items(), keys.begin(row) + i);
+      out_values.add(values.items(), values.begin(row) + i);
+    }
+    lists.end(out_keys.size());
+  }
+  auto entries = std::make_shared<Column>(PhysicalType::kStruct);
+  entries->children() = {out_keys.column(), out_values.column()};
+  entries->resize(out_keys.size());
+  lists.finish(entries);
+}
+
+Result<ResolvedCall> resolve_from_arrays(ArgTypes types, ArgLiterals) {
+  bool fits = types.size() == 2 && types[0]->kind == TypeKind::kArray && types[1]->kind == TypeKind::kArray;
+  if (!fits) return argument_error("MAP_FROM_ARRAYS", types, "MAP_FROM_ARRAYS(array of keys, array of values)");
+  TypePtr map = make_map(types[0]->children[0], types[1]->children[0], any_nullable(types));
+  return ResolvedCall{map, {types.begin(), types.end()}, nullptr};
+}
+
 /// STR_TO_MAP(text[, pair separator[, key separator]]).
 void str_to_map_kernel(const KernelArgs& call) {
   TextReader a(call, 0);
@@ -195,6 +239,8 @@ void register_maps(FunctionRegistry& registry) {
     return ResolvedCall{common, std::vector<TypePtr>(types.size(), common), nullptr};
   };
   add_function(registry, "MAP_UNION", merge, union_kernel, "all entries; later maps win", sees_nulls);
+  add_function(registry, "MAP_FROM_ARRAYS", resolve_from_arrays, from_arrays_kernel, "keys and values put together",
+               sees_nulls);
   add_function(registry, "STR_TO_MAP", resolve_str_to_map, str_to_map_kernel,
                "STR_TO_MAP(text[, pair separator[, key separator]])", sees_nulls);
 }

@@ -161,6 +161,67 @@ void url_decode_kernel(const KernelArgs& call) {
   }
 }
 
+enum class Charset : uint8_t { kUtf8, kAscii, kLatin1, kUnknown };
+Charset charset_of(std::string_view name) {
+  std::string upper = utf8_upper(name);
+  if (upper == "UTF-8") return Charset::kUtf8;
+  if (upper == "US-ASCII") return Charset::kAscii;
+  if (upper == "ISO-8859-1") return Charset::kLatin1;
+  return Charset::kUnknown;
+}
+
+/// ENCODE: characters that the character set does not have become `?`, as in Java.
+void encode_kernel(const KernelArgs& call) {
+  TextReader a(call, 0);
+  TextReader charset(call, 1);
+  for (uint32_t row : call.rows) {
+    std::string_view text = a.text(row);
+    Charset target = charset_of(charset.text(row));
+    if (target == Charset::kUtf8) {
+      put_slice(call, row, text);
+      continue;
+    }
+    std::string out;
+    for (size_t at = 0; at < text.size(); at += utf8_width(text, at)) {
+      char32_t code = utf8_decode(text, at);
+      out += code < (target == Charset::kLatin1 ? 0x100U : 0x80U) ? static_cast<char>(code) : '?';
+    }
+    put_text(call, row, out);
+  }
+}
+
+void decode_kernel(const KernelArgs& call) {
+  TextReader a(call, 0);
+  TextReader charset(call, 1);
+  for (uint32_t row : call.rows) {
+    std::string_view bytes = a.text(row);
+    Charset source = charset_of(charset.text(row));
+    if (source == Charset::kUtf8) {
+      put_slice(call, row, bytes);
+      continue;
+    }
+    std::string out;
+    for (char c : bytes) {
+      char32_t code = static_cast<unsigned char>(c);
+      utf8_append(out, source == Charset::kAscii && code >= 0x80 ? U'\xFFFD' : code);
+    }
+    put_text(call, row, out);
+  }
+}
+
+ResolveFunction resolve_charset(std::string name, bool encode) {
+  return [=](ArgTypes types, ArgLiterals literals) -> Result<ResolvedCall> {
+    bool fits = types.size() == 2 && (encode ? types[0]->is_text() : types[0]->kind == TypeKind::kBytes);
+    if (!fits) return argument_error(name, types, name + (encode ? "(STRING, charset)" : "(BYTES, charset)"));
+    const std::string* charset = literal_text(literals, 1);
+    if (charset == nullptr || charset_of(*charset) == Charset::kUnknown) {
+      return make_error(ErrorCode::kNotSupportedYet, name + " knows UTF-8, US-ASCII and ISO-8859-1, as a literal");
+    }
+    TypePtr result = encode ? make_type(TypeKind::kBytes) : make_string(true);
+    return ResolvedCall{result, {types.begin(), types.end()}, nullptr};
+  };
+}
+
 struct UrlParts {
   std::string_view protocol, authority, user_info, host, path, query, ref;
   bool has_query = false, has_ref = false, has_user = false, valid = false;
@@ -379,6 +440,8 @@ void register_string_codes(FunctionRegistry& registry) {
                        .kernel = parse_url_kernel,
                        .help = "PARSE_URL(url, part[, key])",
                        .nullable_result = true});
+  add_function(registry, "ENCODE", resolve_charset("ENCODE", true), encode_kernel, "ENCODE(text, charset)");
+  add_function(registry, "DECODE", resolve_charset("DECODE", false), decode_kernel, "DECODE(bytes, charset)");
   add_function(registry, "PRINTF", resolve_printf, printf_kernel, "PRINTF(format, …)", {false, true});
 }
 

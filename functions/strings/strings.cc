@@ -165,12 +165,11 @@ void register_trims(FunctionRegistry& registry) {
   trim_from("TRIM BOTH", trim_from_kernel<true, true>);
   trim_from("TRIM LEADING", trim_from_kernel<true, false>);
   trim_from("TRIM TRAILING", trim_from_kernel<false, true>);
-  // With characters given, Flink's LTRIM and RTRIM are STRING; without, VARCHAR of the argument's length.
   auto trim = [&](std::string name, KernelFunction kernel, bool always_string) {
     auto resolve = [name, always_string](ArgTypes types, ArgLiterals) -> Result<ResolvedCall> {
       PlainFunction shape{.name = name, .args = {ArgClass::kText, ArgClass::kText}, .optional = 1};
       MR_ASSIGN(std::vector<TypePtr> targets, resolve_classes(shape, types));
-      TypePtr type = always_string || targets.size() > 1 ? make_string(false) : varying_as_first(targets);
+      TypePtr type = always_string ? make_string(false) : varying_as_first(targets);
       return ResolvedCall{with_nullable(type, any_nullable(targets)), std::move(targets), nullptr};
     };
     add_function(registry, name, resolve, kernel, "without the characters (blanks) at the end");

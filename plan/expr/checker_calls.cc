@@ -22,8 +22,7 @@ constexpr std::string_view kPlannedFunctions[] = {"ARRAY_AGG",
                                                   "JSON_OBJECTAGG",
                                                   "JSON_ARRAYAGG",
                                                   "CURRENT_DATABASE",
-                                                  "DECODE",
-                                                  "ENCODE",
+
                                                   "PARSE_JSON",
                                                   "TRY_PARSE_JSON",
                                                   "STDDEV_POP",
@@ -45,7 +44,7 @@ constexpr std::string_view kPlannedFunctions[] = {"ARRAY_AGG",
                                                   "CUME_DIST",
                                                   "PERCENT_RANK",
                                                   "JSON_LENGTH",
-                                                  "MAP_FROM_ARRAYS",
+
                                                   "SOURCE_WATERMARK"};
 
 constexpr std::string_view kJsonReturning[] = {"STRING", "BOOLEAN", "INT", "DOUBLE"};
