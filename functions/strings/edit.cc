@@ -12,7 +12,7 @@ namespace millrace {
 
 namespace {
 
-constexpr int64_t kTextBytesMax = 256 * 1024 * 1024;
+constexpr int64_t kTextBytesMax = 64 * 1024 * 1024;
 
 void concat_kernel(const KernelArgs& call) {
   std::string buffer;

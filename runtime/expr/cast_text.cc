@@ -14,6 +14,8 @@ namespace millrace {
 
 namespace {
 
+constexpr size_t kPaddedMax = 1024 * 1024;
+
 void append_padded_number(std::string& out, int64_t value, int width) {
   std::string digits = std::to_string(value);
   if (static_cast<int>(digits.size()) < width) out.append(static_cast<size_t>(width) - digits.size(), '0');
@@ -240,7 +242,9 @@ void cast_to_text(const CastRows& cast) {
     auto limit = static_cast<size_t>(to.precision);
     size_t length = limit < static_cast<size_t>(kStringLengthMax) ? character_count(text) : 0;
     if (length > limit) text = first_characters(text, limit);
-    if (to.kind == TypeKind::kChar && length < limit) {
+    if (to.kind == TypeKind::kChar && limit > kPaddedMax) {
+      cast.fail(row, fmt::format("{} would be padded to {} characters", to.to_string(), limit));
+    } else if (to.kind == TypeKind::kChar && length < limit) {
       buffer = std::string(text);
       buffer.append(limit - length, ' ');
       text = buffer;

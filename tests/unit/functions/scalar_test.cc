@@ -1,0 +1,113 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/functions/expression_kit.h"
+
+namespace millrace {
+
+namespace {
+
+/// Value and type of a constant expression, or its error.
+std::string answer_of(std::string_view text) {
+  ExpressionRows rows;
+  rows.add(7, {}, "Hello", true);
+  auto typed = compile_expression(text, Scope::of(rows.schema), all_functions());
+  if (!typed) return std::string(error_info(typed.error().code).code);
+  std::string value = rows.show(text);
+  if (!rows.errors.empty()) return "failed: " + rows.errors.rows()[0].second;
+  return value + " " + (*typed)->type->to_string();
+}
+
+}  // namespace
+
+TEST_CASE("integer overflow is an error of the row") {
+  CHECK(answer_of("2147483647 + a") == "failed: INT overflow");
+  CHECK(answer_of("CAST(9223372036854775807 AS BIGINT) * 2") == "failed: BIGINT overflow");
+  CHECK(answer_of("-(-2147483647 - 1)") == "failed: INT overflow");
+  CHECK(answer_of("(-2147483647 - 1) / -1") == "failed: INT overflow");
+  CHECK(answer_of("(-2147483647 - 1) % -1") == "0 INT");
+  CHECK(answer_of("CAST(100 AS TINYINT) + CAST(28 AS TINYINT)") == "failed: TINYINT overflow");
+}
+
+TEST_CASE("DECIMAL keeps its digits") {
+  CHECK(answer_of("1.10 / 2.205") == "0.4988662 DECIMAL(11, 7)");
+  CHECK(answer_of("a / 2.0") == "3.500000 DECIMAL(17, 6)");
+  CHECK(answer_of("CAST(99999999999999999999999999999999999999 AS DECIMAL(38,0)) + a") ==
+        "failed: DECIMAL(38, 0) overflow");
+  CHECK(answer_of("ROUND(1234.567, -2)") == "1200 DECIMAL(5, 0)");
+  CHECK(answer_of("1.50 = 1.5") == "TRUE BOOLEAN");
+}
+
+TEST_CASE("texts are counted in characters") {
+  CHECK(answer_of("CHAR_LENGTH('a😀ä')") == "3 INT");
+  CHECK(answer_of("SUBSTRING('日本語' FROM 2 FOR 1)") == "本 VARCHAR(3)");
+  CHECK(answer_of("RIGHT('äöü', 2)") == "öü VARCHAR(3)");
+  CHECK(answer_of("LPAD('é', 3, 'öx')") == "öxé STRING");
+  CHECK(answer_of("UPPER('straße')") == "STRASSE CHAR(6)");
+  CHECK(answer_of("POSITION('o' IN s)") == "5 INT");
+}
+
+TEST_CASE("LIKE takes patterns in every place") {
+  CHECK(answer_of("s LIKE '%l%l%'") == "TRUE BOOLEAN");
+  CHECK(answer_of("s LIKE '%lll%'") == "FALSE BOOLEAN");
+  CHECK(answer_of("s LIKE 'H_ll_'") == "TRUE BOOLEAN");
+  CHECK(answer_of("s LIKE s || '%'") == "TRUE BOOLEAN");
+  CHECK(answer_of("'a%' LIKE 'a!%' ESCAPE '!'") == "TRUE BOOLEAN");
+  CHECK(answer_of("s NOT LIKE 'h%'") == "TRUE BOOLEAN");
+}
+
+TEST_CASE("regular expressions that would mean something else are refused") {
+  CHECK(answer_of("REGEXP(s, '(?<=H)e')") == "E0207");
+  CHECK(answer_of("REGEXP(s, '(.)\\1')") == "E0207");
+  CHECK(answer_of("REGEXP(s, '[a-z&&[^l]]')") == "E0207");
+  CHECK(answer_of("REGEXP(s, '[')") == "FALSE BOOLEAN");
+  CHECK(answer_of("REGEXP_REPLACE(s, 'l+', '$0')") == "He$0o STRING");
+  CHECK(answer_of("REGEXP_EXTRACT(s, '(?<first>[A-Z])(x)?', 2)") == "NULL STRING");
+}
+
+TEST_CASE("times before 1970 and leap days") {
+  CHECK(answer_of("EXTRACT(HOUR FROM TIMESTAMP '1969-12-31 23:59:58.500')") == "23 BIGINT");
+  CHECK(answer_of("FLOOR(TIMESTAMP '2020-03-05 12:00:00' TO WEEK)") == "2020-03-01 00:00:00 TIMESTAMP(0)");
+  CHECK(answer_of("DATE '2020-02-29' - INTERVAL '1' YEAR") == "2019-02-28 DATE");
+  CHECK(answer_of("TIMESTAMPDIFF(MONTH, TIMESTAMP '2020-03-15 12:00:00', TIMESTAMP '2020-01-15 12:00:01')") ==
+        "-2 INT");
+  CHECK(answer_of("TO_TIMESTAMP('29.02.2020 7:05', 'dd.MM.yyyy H:mm')") == "2020-02-29 07:05:00.000 TIMESTAMP(3)");
+  CHECK(answer_of("TIMESTAMP '2020-01-01 00:00:00.123456'") == "E0207");
+  CHECK(answer_of("DATE_FORMAT(TIMESTAMP '2020-01-01 00:00:00', 'VV')") == "E0207");
+}
+
+TEST_CASE("time zones come from the system's database") {
+  CHECK(answer_of("CONVERT_TZ('2020-03-29 01:30:00', 'UTC', 'Europe/Berlin')") == "2020-03-29 03:30:00 STRING");
+  CHECK(answer_of("CONVERT_TZ('2050-07-01 12:00:00', 'America/New_York', 'UTC')") == "2050-07-01 16:00:00 STRING");
+  CHECK(answer_of("CONVERT_TZ('2020-07-01 12:00:00', 'UTC', 'GMT+05:30')") == "2020-07-01 17:30:00 STRING");
+  CHECK(answer_of("CONVERT_TZ('2020-07-01 12:00:00', 'UTC', 'Mars/Base')") == "E0106");
+}
+
+TEST_CASE("arrays, maps and rows") {
+  CHECK(answer_of("SPLIT(s, 'l')") == "[He, , o] ARRAY<STRING>");
+  CHECK(answer_of("ARRAY[a, b][2] IS NULL") == "TRUE BOOLEAN");
+  CHECK(answer_of("ARRAY[1, 2][0]") == "E0205");
+  CHECK(answer_of("MAP['x', a]['x']") == "7 INT");
+  CHECK(answer_of("MAP_FROM_ARRAYS(ARRAY['k', 'l'], ARRAY[1, 2])") == "{k=1, l=2} MAP<CHAR(1) NOT NULL, INT NOT NULL>");
+  CHECK(answer_of("CAST(ROW(a, s) AS ROW<x BIGINT, y STRING>).x + 1") == "8 BIGINT");
+  CHECK(answer_of("ARRAY_DISTINCT(ARRAY[3, 1, 3, NULL, NULL])") == "[3, 1, NULL] ARRAY<INT>");
+}
+
+TEST_CASE("JSON documents keep their numbers") {
+  CHECK(answer_of("JSON_VALUE('{\"a\": [1.50, 1e5]}', '$.a[0]')") == "1.50 STRING");
+  CHECK(answer_of("JSON_VALUE('{\"a\": [1.50, 1e5]}', 'lax $.a[-1]')") == "1E+5 STRING");
+  CHECK(answer_of("JSON_VALUE('{', '$.a' DEFAULT 'x' ON ERROR)") == "x STRING");
+  CHECK(answer_of("JSON_QUERY('{\"b\": 1, \"a\": {}}', '$')") == "{\"a\":{},\"b\":1} STRING");
+  CHECK(answer_of("JSON_VALUE(s, '$..a')") == "E0207");
+  CHECK(answer_of("JSON_OBJECT('x' VALUE a, 'b' VALUE JSON_ARRAY(s))") == "{\"b\":[\"Hello\"],\"x\":7} STRING");
+}
+
+TEST_CASE("casts say what they cannot read") {
+  CHECK(answer_of("CAST(s AS INT)") == "failed: 'Hello' cannot be cast to INT");
+  CHECK(answer_of("CAST(300 AS TINYINT)") == "failed: 300 is out of the range of TINYINT");
+  CHECK(answer_of("TRY_CAST('2019-02-29' AS DATE)") == "NULL DATE");
+  CHECK(answer_of("CAST('12.9' AS INT)") == "12 INT");
+  CHECK(answer_of("CAST(s AS INTERVAL DAY TO SECOND)").starts_with("E02"));
+  CHECK(answer_of("CAST(TRUE AS DATE)") == "E0205");
+}
+
+}  // namespace millrace
