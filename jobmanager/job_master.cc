@@ -112,7 +112,7 @@ void JobMaster::on(const SnapshotFailed& message) {
   if (view_.state != JobState::kRunning) return;
   log_warn("snapshot failed", {{"checkpoint", message.checkpoint_id}, {"error", message.message}});
   if (auto decision = coordinator_->snapshot_failed(message.checkpoint_id, message.task, config_.clock->wall_ms())) {
-    abort(*decision);
+    drop_checkpoint(*decision);
   }
 }
 
@@ -133,7 +133,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
       return;
     }
     log_warn("checkpoint not written", {{"checkpoint", checkpoint_id}, {"error", status.error().to_string()}});
-    if (auto decision = coordinator_->storage_failed(checkpoint_id, now_ms)) abort(*decision);
+    if (auto decision = coordinator_->storage_failed(checkpoint_id, now_ms)) drop_checkpoint(*decision);
     return;
   }
   const std::vector<int64_t> subsumed = coordinator_->completed(checkpoint_id, now_ms);
@@ -153,7 +153,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
   config_.task_manager->send(CancelJob{view_.job_id, view_.attempt});
 }
 
-void JobMaster::abort(const AbortDecision& decision) {
+void JobMaster::drop_checkpoint(const AbortDecision& decision) {
   view_.checkpoints_failed += 1;
   metrics_.checkpoint_failed();
   if (decision.checkpoint_id != 0) {
@@ -286,7 +286,7 @@ void JobMaster::on_time() {
     return;
   }
   if (view_.state != JobState::kRunning) return;
-  if (auto decision = coordinator_->check_timeout(now_ms)) abort(*decision);
+  if (auto decision = coordinator_->check_timeout(now_ms)) drop_checkpoint(*decision);
   if (view_.state == JobState::kRunning) trigger_if_due();
 }
 
@@ -304,7 +304,7 @@ void JobMaster::trigger(bool final) {
       return;
     }
     log_warn("no checkpoint can be started", {{"error", id.error().to_string()}});
-    if (auto decision = coordinator_->storage_failed(0, now_ms)) abort(*decision);
+    if (auto decision = coordinator_->storage_failed(0, now_ms)) drop_checkpoint(*decision);
     return;
   }
   coordinator_->started(*id, final, now_ms);

@@ -66,7 +66,7 @@ class JobMaster {
   void trigger_if_due();
   void trigger(bool final);
   void complete(int64_t checkpoint_id);
-  void abort(const AbortDecision& decision);
+  void drop_checkpoint(const AbortDecision& decision);
   void fail(JobFailure failure, bool permanent);
   void fail(const Error& error);
   void restart_or_give_up();
