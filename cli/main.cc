@@ -1,4 +1,5 @@
-// `millrace COMMAND ARGS…`: finds the command and hands over. Exit codes: interfaces of the commands; 2 for wrong usage.
+// `millrace COMMAND ARGS…`: finds the command and hands over. Exit codes: interfaces of the commands; 2 for wrong
+// usage.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -9,6 +10,7 @@
 #include "cli/explain.h"
 #include "cli/plan_command.h"
 #include "cli/run.h"
+#include "cli/schema.h"
 #include "cli/test_command.h"
 #include "cli/validate.h"
 #include "cli/version.h"
@@ -32,6 +34,7 @@ constexpr Command kCommands[] = {
     {"test", command_test, "the tests: block of a job file, in virtual time"},
     {"eval", [](const std::vector<std::string>& args, const Registry&) { return command_eval(args); },
      "one expression, or one a line with --json"},
+    {"schema", command_schema, "the JSON Schema of the job file, for editors"},
     {"explain", command_explain, "what an error code means and what to do"},
     {"version", command_version, "version and build"},
 };

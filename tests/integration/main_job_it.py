@@ -17,7 +17,7 @@ def close_windows(env, events):
 
 
 def start_job(env, events, alerts):
-    text = (ROOT / "configs" / "examples" / "fraud.yaml").read_text()
+    text = (ROOT / "configs" / "examples" / "fraud_alerts.yaml").read_text()
     text = text.replace("fraud_alerts", alerts)
     job = env.job(text, KAFKA_BROKERS=env.kafka.address)
     arguments = ["--param", f"topic={events}", "--set", "settings.checkpoint.interval=300ms"]
