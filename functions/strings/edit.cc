@@ -154,7 +154,7 @@ void repeat_kernel(const KernelArgs& call) {
   std::string buffer;
   for (uint32_t row : call.rows) {
     std::string_view text = a.text(row);
-    int64_t times = std::max<int64_t>(0, count[row]);
+    int64_t times = text.empty() ? 0 : std::max<int64_t>(0, count[row]);
     if (times > 0 && static_cast<int64_t>(text.size()) > kTextBytesMax / times) {
       call.fail(row, "the repeated text would be too long");
       continue;

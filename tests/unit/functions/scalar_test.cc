@@ -46,6 +46,13 @@ TEST_CASE("texts are counted in characters") {
   CHECK(answer_of("POSITION('o' IN s)") == "5 INT");
 }
 
+TEST_CASE("results of absurd size are refused, not built") {
+  CHECK(answer_of("REPEAT('', 9223372036854775807)") == " STRING");
+  CHECK(answer_of("REPEAT('ab', 2147483647)") == "failed: the repeated text would be too long");
+  CHECK(answer_of("LPAD('a', 2147483647, 'b')") == "failed: the padded text would be too long");
+  CHECK(answer_of("CAST('a' AS CHAR(2147483647))").starts_with("failed"));
+}
+
 TEST_CASE("LIKE takes patterns in every place") {
   CHECK(answer_of("s LIKE '%l%l%'") == "TRUE BOOLEAN");
   CHECK(answer_of("s LIKE '%lll%'") == "FALSE BOOLEAN");
