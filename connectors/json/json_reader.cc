@@ -53,6 +53,9 @@ bool JsonReader::read_object(JsonObjectPlan& plan, uint32_t row, int depth) {
       if (position < plan.learned.size() && plan.learned[position].matches(cursor_.at)) [[likely]] {
         cursor_.at += plan.learned[position].size;
         index = plan.learned[position].field;
+        // The blanks behind the colon are part of what was learned, but this record may have others.
+        if (cursor_.peek() <= ' ') [[unlikely]]
+          cursor_.skip_blanks();
       } else if (!slow_key(plan, position, index)) {
         return false;
       }
@@ -88,6 +91,7 @@ bool JsonReader::slow_key(JsonObjectPlan& plan, size_t& position, int32_t& field
     ++position;  // one optional key is absent
     cursor_.at += plan.learned[position].size;
     field = plan.learned[position].field;
+    cursor_.skip_blanks();
     return cursor_.at <= cursor_.end || cursor_.fail("the text ends behind a field name");
   }
   const char* start = cursor_.at;

@@ -143,6 +143,8 @@ class Broker:
             "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "2", "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
+            # A broker that comes back is refused until the session of its former life has ended.
+            "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500",
             "auto.create.topics.enable": "false", "controlled.shutdown.enable": "false"}
         if self.secure_port:
             listeners.append(f"SECURE://localhost:{self.secure_port}")

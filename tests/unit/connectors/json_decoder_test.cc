@@ -37,6 +37,12 @@ TEST_CASE("json decoder: a layout that changes from record to record is followed
         R"({"a":1,"b":2,"c":3}{"a":1,"b":2,"c":3})");
 }
 
+TEST_CASE("json decoder: blanks may come and go from record to record", "[json]") {
+  CHECK(decode_to_json("a INT, b INT", {R"({"a":1,"b":2})", R"({"a": 3, "b":	4})", R"({ "a" : 5,"b" :6 })",
+                                        R"({"x":{},"b":  7})", R"({"x": {},"b":8})", R"({"a":9})", R"({"a": 10})"}) ==
+        R"({"a":1,"b":2}{"a":3,"b":4}{"a":5,"b":6}{"a":null,"b":7}{"a":null,"b":8}{"a":9,"b":null}{"a":10,"b":null})");
+}
+
 TEST_CASE("json decoder: the last of duplicate keys wins", "[json]") {
   CHECK(json_row("a INT", R"({"a":1,"a":2})") == R"({"a":2})");
   CHECK(json_row("a INT", R"({"a":1,"a":null})") == R"({"a":null})");
