@@ -105,10 +105,114 @@ void read_slices(SpecReader& reader, WindowSpec& spec) {
     reader.refuse("step", ErrorCode::kUnknownField, "belongs to cumulating windows");
   }
   reader.refuse("gap", ErrorCode::kUnknownField, "belongs to session windows");
-  if (spec.purge && spec.kind != WindowKind::kTumbling) {
+  if (spec.purge && spec.kind != WindowKind::kTumbling && spec.early_every_ms == 0) {
     reader.fail(ErrorCode::kNotSupportedYet, reader.options.located("accumulate"),
                 "`accumulate: false` is supported for tumbling windows only");
   }
+}
+
+void read_session(const BindContext& context, SpecReader& reader, WindowSpec& spec) {
+  for (const char* name : {"size", "slide", "step", "offset"}) {
+    reader.refuse(name, ErrorCode::kUnknownField, "does not belong to session windows");
+  }
+  reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is supported for global windows only");
+  const Located& gap = reader.options.located("gap");
+  if (!reader.options.has("gap")) {
+    reader.fail(ErrorCode::kMissingField, reader.tree, "a session window needs `gap`");
+    return;
+  }
+  OptionDescriptor duration;
+  duration.name = "gap";
+  duration.kind = OptionKind::kDuration;
+  duration.min = 1;
+  Diagnostics not_a_duration;
+  if (const auto value = read_option(gap, duration, not_a_duration)) {
+    spec.gap_ms = std::get<int64_t>(value->value);
+    return;
+  }
+  // Anything else is an expression per row.
+  spec.gap = bind_expression(context, gap, input_scope(context));
+  reader.ok = reader.ok && spec.gap != nullptr;
+  if (!spec.gap || spec.gap->type->kind == TypeKind::kIntervalMillis) return;
+  auto millis = coerce_expression(spec.gap, make_type(TypeKind::kBigInt));
+  if (spec.gap->type->is_integer() && millis) {
+    spec.gap = *millis;
+  } else {
+    reader.fail(ErrorCode::kTypeMismatch, gap,
+                fmt::format("`gap` is a duration, or an expression of INTERVAL or milliseconds; this is {}",
+                            spec.gap->type->to_string()));
+  }
+}
+
+/// A whole number of rows; 0 after reporting.
+int64_t read_rows(SpecReader& reader, const Located& at, const char* name) {
+  OptionDescriptor number;
+  number.name = name;
+  number.kind = OptionKind::kInteger;
+  number.min = 1;
+  const auto value = read_option(at, number, *reader.context.diagnostics);
+  reader.ok = reader.ok && value;
+  return value ? std::get<int64_t>(value->value) : 0;
+}
+
+void read_count(SpecReader& reader, WindowSpec& spec) {
+  for (const char* name : {"step", "offset", "gap", "allowed_lateness", "emit_early_every", "trigger"}) {
+    reader.refuse(name, ErrorCode::kUnknownField, "does not belong to count windows");
+  }
+  if (!reader.options.has("size")) {
+    reader.fail(ErrorCode::kMissingField, reader.tree, "the window needs `size`");
+    return;
+  }
+  spec.count_size = read_rows(reader, reader.options.located("size"), "size");
+  spec.count_slide =
+      reader.options.has("slide") ? read_rows(reader, reader.options.located("slide"), "slide") : spec.count_size;
+}
+
+/// One condition of a trigger: `{every_rows: 100}` or `{every: 1m}`; false when it has none.
+bool read_condition(SpecReader& reader, const Located& tree, WindowSpec& spec) {
+  bool any = false;
+  if (const Located* rows = tree.find("every_rows")) {
+    spec.every_rows = read_rows(reader, *rows, "every_rows");
+    any = true;
+  }
+  if (const Located* every = tree.find("every")) {
+    OptionDescriptor duration;
+    duration.name = "every";
+    duration.kind = OptionKind::kDuration;
+    duration.min = 1;
+    const auto value = read_option(*every, duration, *reader.context.diagnostics);
+    reader.ok = reader.ok && value;
+    if (value) spec.every_ms = std::get<int64_t>(value->value);
+    any = true;
+  }
+  return any;
+}
+
+void read_global(const BindContext& context, SpecReader& reader, WindowSpec& spec) {
+  for (const char* name : {"size", "slide", "step", "offset", "gap", "allowed_lateness", "emit_early_every"}) {
+    reader.refuse(name, ErrorCode::kUnknownField, "does not belong to global windows");
+  }
+  const Located& trigger = reader.options.located("trigger");
+  if (!reader.options.has("trigger") || trigger.kind != Located::Kind::kMap) {
+    reader.fail(ErrorCode::kMissingField, reader.tree, "a global window needs a `trigger`");
+    return;
+  }
+  static constexpr std::string_view kKnown[] = {"every_rows", "every", "any", "all", "purge"};
+  for (const Located::Entry& entry : trigger.entries) {
+    if (std::ranges::find(kKnown, entry.key) != std::end(kKnown)) continue;
+    report_unknown_field(entry.key, entry.key_position, "the trigger", kKnown, *context.diagnostics);
+    reader.ok = false;
+  }
+  spec.purge = true;
+  if (const Located* purge = trigger.find("purge")) spec.purge = purge->text != "false";
+  bool any = read_condition(reader, trigger, spec);
+  for (const char* name : {"any", "all"}) {
+    const Located* list = trigger.find(name);
+    if (list == nullptr) continue;
+    spec.trigger_all = std::string_view(name) == "all";
+    for (const Located& condition : list->items) any = read_condition(reader, condition, spec) || any;
+  }
+  if (!any) reader.fail(ErrorCode::kMissingField, trigger, "the trigger has neither `every_rows` nor `every`");
 }
 
 }  // namespace
@@ -130,17 +234,23 @@ std::optional<WindowSpec> bind_window_spec(const BindContext& context, const Loc
   spec.allowed_lateness_ms = options.integer("allowed_lateness");
   spec.purge = !options.boolean("accumulate", true);
   late_output = options.has("late_output") ? options.text("late_output") : "late";
-  reader.refuse("emit_early_every", ErrorCode::kNotSupportedYet, "is not supported by this build");
-  reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is not supported by this build");
+  if (options.has("emit_early_every")) spec.early_every_ms = reader.positive("emit_early_every");
   switch (spec.kind) {
     case WindowKind::kTumbling:
     case WindowKind::kSliding:
     case WindowKind::kCumulating:
+      reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is supported for global windows only");
       read_slices(reader, spec);
       break;
-    default:
-      reader.fail(ErrorCode::kNotSupportedYet, options.located("type"),
-                  fmt::format("{} windows are not supported by this build", type));
+    case WindowKind::kSession:
+      read_session(context, reader, spec);
+      break;
+    case WindowKind::kCount:
+      read_count(reader, spec);
+      break;
+    case WindowKind::kGlobal:
+      read_global(context, reader, spec);
+      break;
   }
   if (!reader.ok) return std::nullopt;
   return spec;
@@ -166,7 +276,9 @@ bool bind_window_aggregates(const BindContext& context, const Located& aggregate
     const Field& field = config.input->fields[key];
     ok = add_output_field(context, *schema, field.name, field.type, aggregate.position) && ok;
   }
+  // Count and global windows have no bounds in time.
   for (const char* name : {"window_start", "window_end"}) {
+    if (!config.spec.has_bounds()) break;
     ok = add_output_field(context, *schema, name, make_temporal(TypeKind::kTimestamp, 3, false), aggregate.position) &&
          ok;
   }
@@ -238,10 +350,10 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
   const bool aggregates =
       bind_window_aggregates(context, options.located("aggregate"), options.located("having"), *config);
   if (!keys || !spec || !append || !aggregates) return std::nullopt;
-  config->spec = *spec;
   const Located& tree = options.located("window");
   config->spec_text =
-      fmt::format("{} {} {} {} key(", tree.find("type")->text, spec->size_ms, spec->slide_ms, spec->offset_ms);
+      fmt::format("{} {} {} {} key(", tree.find("type")->text, std::max(spec->size_ms, spec->count_size),
+                  std::max(spec->slide_ms, spec->count_slide), spec->offset_ms);
   for (const TypePtr& type : config->key_types) config->spec_text += type->to_string() + " ";
   config->spec_text += ")";
   BoundOperator bound;

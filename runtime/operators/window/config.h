@@ -16,7 +16,16 @@ struct WindowSpec {
   int64_t offset_ms = 0;
   int64_t allowed_lateness_ms = 0;
   bool processing_time = false;
-  bool purge = false;  // every firing empties the window
+  bool purge = false;          // every firing empties the window
+  int64_t gap_ms = 0;          // session; 0 with gap expression
+  TypedExprPtr gap;            // session: per row, in ms (INTERVAL or an integer)
+  int64_t early_every_ms = 0;  // results before the end; 0: none
+  int64_t count_size = 0;      // count windows: rows
+  int64_t count_slide = 0;
+  int64_t every_rows = 0;  // trigger of global windows; 0: not asked for
+  int64_t every_ms = 0;
+  bool trigger_all = false;  // both conditions, else any of them
+  [[nodiscard]] bool has_bounds() const { return kind != WindowKind::kCount && kind != WindowKind::kGlobal; }
 };
 
 struct WindowConfig final : OperatorConfig {

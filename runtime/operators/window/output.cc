@@ -33,6 +33,23 @@ Status WindowOutput::decode_keys(std::span<const std::string_view> keys, Batch& 
   return {};
 }
 
+namespace {
+
+void append_bounds(std::span<const WindowBounds> bounds, Batch& batch) {
+  auto starts = std::make_shared<Column>(PhysicalType::kInt64);
+  auto ends = std::make_shared<Column>(PhysicalType::kInt64);
+  starts->resize(batch.rows);
+  ends->resize(batch.rows);
+  for (uint32_t i = 0; i < batch.rows; ++i) {
+    starts->values<int64_t>()[i] = bounds[i].start;
+    ends->values<int64_t>()[i] = bounds[i].end;
+  }
+  batch.columns.push_back(std::move(starts));
+  batch.columns.push_back(std::move(ends));
+}
+
+}  // namespace
+
 Result<Batch> WindowOutput::build(std::span<const std::string_view> keys, std::span<const char* const> states,
                                   std::span<const WindowBounds> bounds, int64_t watermark) {
   const auto rows = static_cast<uint32_t>(states.size());
@@ -40,18 +57,10 @@ Result<Batch> WindowOutput::build(std::span<const std::string_view> keys, std::s
   Batch inner;
   inner.rows = rows;
   MR_TRY(decode_keys(keys, inner, *arena));
-  auto starts = std::make_shared<Column>(PhysicalType::kInt64);
-  auto ends = std::make_shared<Column>(PhysicalType::kInt64);
-  starts->resize(rows);
-  ends->resize(rows);
   auto times = std::make_shared<std::vector<int64_t>>(rows);
-  for (uint32_t i = 0; i < rows; ++i) {
-    starts->values<int64_t>()[i] = bounds[i].start;
-    ends->values<int64_t>()[i] = bounds[i].end;
-    (*times)[i] = bounds[i].end - 1;
-  }
-  inner.columns.push_back(std::move(starts));
-  inner.columns.push_back(std::move(ends));
+  for (uint32_t i = 0; i < rows; ++i) (*times)[i] = bounds[i].end - 1;
+  const bool bounded = config_->spec.has_bounds();
+  if (bounded) append_bounds(bounds, inner);
   inner.event_times = times;
   aggregates_->finish(states, inner.columns, *arena, failed_);
 
@@ -59,7 +68,7 @@ Result<Batch> WindowOutput::build(std::span<const std::string_view> keys, std::s
   result.rows = rows;
   result.event_times = times;
   result.arenas.push_back(arena);
-  const size_t prefix = config_->keys.size() + 2;
+  const size_t prefix = config_->keys.size() + (bounded ? 2 : 0);
   result.columns.assign(inner.columns.begin(), inner.columns.begin() + static_cast<std::ptrdiff_t>(prefix));
   std::vector<uint32_t> selected(rows);
   std::iota(selected.begin(), selected.end(), 0U);

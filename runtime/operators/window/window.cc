@@ -1,6 +1,9 @@
 #include "runtime/operators/window/window.h"
 
 #include "runtime/operators/window/bind.h"
+#include "runtime/operators/window/count_operator.h"
+#include "runtime/operators/window/global_operator.h"
+#include "runtime/operators/window/key_window_operator.h"
 #include "runtime/operators/window/slice_operator.h"
 
 namespace millrace {
@@ -13,7 +16,7 @@ void register_window(Registry& registry) {
   window.name = "window";
   window.kind = OptionKind::kTree;
   window.required = true;
-  window.help = "`type: tumbling` with `size` and `offset`; `allowed_lateness`, `late_output`.";
+  window.help = "`type: tumbling | sliding | cumulating | session | count | global` and its fields.";
   window.example = "{type: tumbling, size: 1m}";
   OptionDescriptor aggregate;
   aggregate.name = "aggregate";
@@ -30,7 +33,18 @@ void register_window(Registry& registry) {
   descriptor.bind = bind_window;
   registry.plan.operators["window"] = std::move(descriptor);
   registry.factories.operators["window"] = [](const Node& node, const JobGraph& /*graph*/) -> Result<OperatorPtr> {
-    return make_slice_operator(std::static_pointer_cast<const WindowConfig>(node.config), node);
+    auto config = std::static_pointer_cast<const WindowConfig>(node.config);
+    switch (config->spec.kind) {
+      case WindowKind::kSession:
+        return make_key_window_operator(std::move(config), node);
+      case WindowKind::kCount:
+        return make_count_operator(std::move(config), node);
+      case WindowKind::kGlobal:
+        return make_global_operator(std::move(config), node);
+      default:
+        return config->spec.early_every_ms > 0 ? make_key_window_operator(std::move(config), node)
+                                               : make_slice_operator(std::move(config), node);
+    }
   };
 }
 

@@ -1,0 +1,189 @@
+#include "runtime/operators/window/global_operator.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/operators/keyed_rows.h"
+#include "runtime/operators/window/progress.h"
+#include "runtime/operators/window/window_rows.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kNoDeadline = INT64_MIN;
+
+/// Stands before the accumulators.
+struct GlobalWindow {
+  int64_t rows;      // since the last firing
+  int64_t deadline;  // of `every`; kNoDeadline: none
+  int64_t elapsed;   // the deadline has passed and waits for the other conditions
+  int64_t reserved;
+};
+static_assert(sizeof(GlobalWindow) % 16 == 0);
+
+class GlobalOperator final : public Operator {
+ public:
+  GlobalOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
+                 std::unique_ptr<WindowOutput> output, const Node& node)
+      : config_(config),
+        spec_(config_->spec),
+        aggregates_(aggregates),
+        state_rows_(static_cast<uint32_t>(sizeof(GlobalWindow)) + aggregates->bytes(), 0),
+        rows_(config, aggregates, std::move(output)),
+        state_{node.id, "window", StateKind::kKeyed, config->spec_text + " | " + aggregates->layout()},
+        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {}
+
+  Status open(const OperatorContext& context) override;
+  Result<Flow> process(uint32_t input, Batch& batch, Output& out) override;
+  Result<Flow> advance(int64_t watermark, Output& out) override {
+    event_watermark_ = watermark;
+    if (spec_.processing_time) return Flow::kNeedInput;
+    return fire_until(watermark, out);
+  }
+  [[nodiscard]] int64_t next_timer_ms() const override {
+    return spec_.processing_time && !timers_.empty() ? timers_.begin()->first : INT64_MAX;
+  }
+  Result<Flow> on_timer(int64_t now_ms, Output& out) override { return fire_until(now_ms, out); }
+  Result<std::vector<SnapshotPartPtr>> snapshot() override;
+
+ private:
+  static GlobalWindow& window(char* row) { return *reinterpret_cast<GlobalWindow*>(row); }
+  static char* accumulators(char* row) { return row + sizeof(GlobalWindow); }
+  Status take_row(const Batch& batch, size_t i);
+  Status fire(char* row, int64_t event_time, int64_t watermark);
+  Result<Flow> fire_until(int64_t time, Output& out);
+  void drop_timer(char* row);
+
+  std::shared_ptr<const WindowConfig> config_;
+  const WindowSpec& spec_;
+  std::shared_ptr<AggregateRow> aggregates_;
+  KeyedRows state_rows_;
+  WindowRows rows_;
+  StateDescriptor state_;
+  StateDescriptor progress_state_;
+  OperatorContext context_;
+  std::set<std::pair<int64_t, char*>> timers_;
+  int64_t watermark_ = kWatermarkMin;
+  int64_t event_watermark_ = kWatermarkMin;
+  bool started_ = false;
+  size_t next_row_ = 0;
+};
+
+Status GlobalOperator::open(const OperatorContext& context) {
+  context_ = context;
+  rows_.open(context);
+  if (context.restored == nullptr) return {};
+  MR_TRY(state_rows_.restore(state_, context, [this](char* row, ByteReader& in) -> Status {
+    GlobalWindow& held = window(row);
+    held.rows = in.get<int64_t>();
+    held.deadline = in.get<int64_t>();
+    held.elapsed = in.get<int64_t>();
+    if (held.deadline != kNoDeadline && held.elapsed == 0) timers_.emplace(held.deadline, row);
+    aggregates_->init(accumulators(row));
+    return aggregates_->load(in, accumulators(row), state_rows_.blobs());
+  }));
+  return restore_progress(progress_state_, context, watermark_, rows_.arrival());
+}
+
+Result<std::vector<SnapshotPartPtr>> GlobalOperator::snapshot() {
+  std::vector<SnapshotPartPtr> parts;
+  parts.push_back(state_rows_.snapshot(state_, context_.max_parallelism,
+                                       [aggregates = aggregates_](const char* row, ByteWriter& out) {
+                                         const auto& held = *reinterpret_cast<const GlobalWindow*>(row);
+                                         out.put(held.rows);
+                                         out.put(held.deadline);
+                                         out.put(held.elapsed);
+                                         aggregates->save(row + sizeof(GlobalWindow), out);
+                                       }));
+  parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
+  return parts;
+}
+
+Result<Flow> GlobalOperator::process(uint32_t /*input*/, Batch& batch, Output& out) {
+  if (!started_) {
+    MR_TRY(rows_.start(batch, event_watermark_));
+    started_ = true;
+    next_row_ = 0;
+  }
+  while (next_row_ < rows_.rows().size() && !rows_.full()) MR_TRY(take_row(batch, next_row_++));
+  rows_.flush(batch, state_rows_.blobs());
+  rows_.emit_fired(out);
+  if (next_row_ < rows_.rows().size()) return Flow::kMoreOutput;
+  rows_.finish_batch();
+  started_ = false;
+  return Flow::kNeedInput;
+}
+
+Status GlobalOperator::take_row(const Batch& batch, size_t i) {
+  bool inserted = false;
+  char* row = state_rows_.table().insert(rows_.hash(i), rows_.key(i), &inserted);
+  GlobalWindow& held = window(row);
+  if (inserted) {
+    held.deadline = kNoDeadline;
+    aggregates_->init(accumulators(row));
+  }
+  const int64_t time = (*batch.event_times)[rows_.rows()[i]];
+  rows_.add(i, accumulators(row));
+  if (++held.rows == 1 && spec_.every_ms > 0) {
+    held.deadline = (spec_.processing_time ? rows_.now_ms() : time) + spec_.every_ms;
+    held.elapsed = 0;
+    timers_.emplace(held.deadline, row);
+  }
+  const bool enough = spec_.every_rows > 0 && held.rows >= spec_.every_rows;
+  const bool waits = spec_.trigger_all && spec_.every_ms > 0 && held.elapsed == 0;
+  if (!enough || waits) return {};
+  rows_.flush(batch, state_rows_.blobs());
+  return fire(row, time, event_watermark_);
+}
+
+void GlobalOperator::drop_timer(char* row) {
+  GlobalWindow& held = window(row);
+  if (held.deadline != kNoDeadline) timers_.erase({held.deadline, row});
+  held.deadline = kNoDeadline;
+}
+
+/// Resets the trigger; the window is emptied, or keeps its rows. REQUIRES: no update is pending.
+Status GlobalOperator::fire(char* row, int64_t event_time, int64_t watermark) {
+  const WindowBounds bounds{0, event_time + 1};
+  MR_TRY(rows_.fire(state_rows_.key(row), accumulators(row), bounds, watermark));
+  drop_timer(row);
+  if (spec_.purge) {
+    aggregates_->drop(accumulators(row), state_rows_.blobs());
+    state_rows_.erase(row);
+    return {};
+  }
+  window(row).rows = 0;
+  window(row).elapsed = 0;
+  return {};
+}
+
+Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
+  while (!timers_.empty() && timers_.begin()->first <= time && !rows_.full()) {
+    const int64_t deadline = timers_.begin()->first;
+    char* row = state_rows_.writable(timers_.begin()->second);
+    timers_.erase(timers_.begin());
+    GlobalWindow& held = window(row);
+    held.elapsed = 1;
+    if (spec_.trigger_all && held.rows < spec_.every_rows) continue;
+    // A late row's deadline may lie behind what was passed on already.
+    const int64_t event_time = watermark_ == kWatermarkMin ? deadline : std::max(deadline, watermark_ + 1);
+    MR_TRY(fire(row, event_time, spec_.processing_time ? event_watermark_ : time));
+  }
+  rows_.emit_fired(out);
+  if (!timers_.empty() && timers_.begin()->first <= time) return Flow::kMoreOutput;
+  if (!spec_.processing_time) watermark_ = std::max(watermark_, time);
+  if (context_.metrics.state_keys) context_.metrics.state_keys->set(static_cast<double>(state_rows_.rows()));
+  if (context_.metrics.state_bytes) context_.metrics.state_bytes->set(static_cast<double>(state_rows_.bytes()));
+  return Flow::kNeedInput;
+}
+
+}  // namespace
+
+Result<OperatorPtr> make_global_operator(std::shared_ptr<const WindowConfig> config, const Node& node) {
+  MR_ASSIGN(auto aggregates, AggregateRow::make(config->calls));
+  MR_ASSIGN(auto output, WindowOutput::make(config, aggregates, node));
+  return std::make_unique<GlobalOperator>(std::move(config), std::move(aggregates), std::move(output), node);
+}
+
+}  // namespace millrace

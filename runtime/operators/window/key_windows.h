@@ -1,0 +1,83 @@
+// State of key_window_operator: rows of (window, key), the sessions of each key, timers in order of time.
+// Invariant: a row has exactly one timer, at or before the time at which something must happen to it.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "runtime/operators/aggregate_row.h"
+#include "runtime/operators/keyed_rows.h"
+#include "runtime/operators/window/output.h"
+
+namespace millrace {
+
+/// Stands before the accumulators in a state row.
+struct KeyWindow {
+  int64_t start;
+  int64_t end;
+  int64_t next_fire;  // of emit_early_every; kNoTime: none
+  int64_t timer;
+  int64_t closed;  // its end was reached: waits for late rows only
+  int64_t filled;  // rows came since the last purge
+};
+inline constexpr int64_t kNoTime = INT64_MIN;
+inline constexpr uint32_t kKeyWindowBytes = sizeof(KeyWindow);
+static_assert(kKeyWindowBytes % 16 == 0);
+
+class KeyWindows {
+ public:
+  KeyWindows(std::shared_ptr<AggregateRow> aggregates, bool merging);
+
+  static KeyWindow& window(char* row) { return *reinterpret_cast<KeyWindow*>(row); }
+  static char* accumulators(char* row) { return row + kKeyWindowBytes; }
+  [[nodiscard]] std::string_view key(const char* row) const { return rows_.key(row); }
+
+  /// The row of a fixed window, made when absent.
+  char* open(uint64_t hash, std::string_view key, WindowBounds bounds);
+  /// What a session [bounds) would become, and how many sessions it touches.
+  WindowBounds merged_bounds(uint64_t hash, std::string_view key, WindowBounds bounds, size_t& touched);
+  /// Makes that session: merges the touched ones. REQUIRES: no update is pending when it touches several.
+  char* open_session(uint64_t hash, std::string_view key, WindowBounds merged);
+
+  void set_timer(char* row, int64_t time);
+  [[nodiscard]] int64_t next_timer() const { return timers_.empty() ? INT64_MAX : timers_.begin()->first; }
+  /// Takes the first timer and answers its row, ready for writing.
+  char* pop_timer();
+
+  /// Empties the accumulators, the window stays.
+  void purge(char* row);
+  void erase(char* row);
+
+  SnapshotPartPtr snapshot(const StateDescriptor& state, uint32_t max_parallelism);
+  Status restore(const StateDescriptor& state, const OperatorContext& context,
+                 const std::function<void(char* row)>& restored);
+
+  BlobPool& blobs() { return rows_.blobs(); }
+  [[nodiscard]] size_t rows() const { return rows_.rows(); }
+  [[nodiscard]] size_t bytes() const { return rows_.bytes() + index_.bytes() + index_blobs_.bytes(); }
+
+ private:
+  struct Interval {
+    int64_t start;
+    int64_t end;
+    char* row;
+  };
+  char* make_row(int64_t id, std::string_view key, WindowBounds bounds);
+  void read_sessions(uint64_t hash, std::string_view key);
+  void write_sessions(uint64_t hash, std::string_view key);
+  void drop_timer(char* row);
+
+  std::shared_ptr<AggregateRow> aggregates_;
+  bool merging_;
+  KeyedRows rows_;
+  BlobPool index_blobs_;
+  KeyedTable index_;  // key -> BlobRef of its sessions' intervals; rebuilt on restore
+  std::set<std::pair<int64_t, char*>> timers_;
+  int64_t next_id_ = 0;
+  std::vector<Interval> sessions_;  // of the key in work
+  std::string row_key_;
+};
+
+}  // namespace millrace
