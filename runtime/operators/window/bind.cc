@@ -324,7 +324,8 @@ namespace {
 
 /// Columns of the input: keys, arguments and filters of all calls.
 std::vector<uint32_t> window_reads(const WindowConfig& config) {
-  std::vector<uint32_t> reads = config.keys;
+  std::vector<uint32_t> reads = read_columns(std::span(&config.spec.gap, 1));
+  reads.insert(reads.end(), config.keys.begin(), config.keys.end());
   for (const AggregateCall& call : config.calls) {
     const std::vector<uint32_t> args = read_columns(call.args);
     const std::vector<uint32_t> filter = read_columns(std::span(&call.filter, 1));
@@ -347,13 +348,14 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
   const bool append = require_append(context, "a window");
   if (keys) config->keys = *keys;
   for (uint32_t key : config->keys) config->key_types.push_back(input.schema->fields[key].type);
+  if (spec) config->spec = *spec;
   const bool aggregates =
       bind_window_aggregates(context, options.located("aggregate"), options.located("having"), *config);
   if (!keys || !spec || !append || !aggregates) return std::nullopt;
   const Located& tree = options.located("window");
-  config->spec_text =
-      fmt::format("{} {} {} {} key(", tree.find("type")->text, std::max(spec->size_ms, spec->count_size),
-                  std::max(spec->slide_ms, spec->count_slide), spec->offset_ms);
+  config->spec_text = fmt::format("{}{} {} {} {} key(", spec->early_every_ms > 0 ? "early " : "",
+                                  tree.find("type")->text, std::max(spec->size_ms, spec->count_size),
+                                  std::max(spec->slide_ms, spec->count_slide), spec->offset_ms);
   for (const TypePtr& type : config->key_types) config->spec_text += type->to_string() + " ";
   config->spec_text += ")";
   BoundOperator bound;

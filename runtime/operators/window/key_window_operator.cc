@@ -1,6 +1,7 @@
 #include "runtime/operators/window/key_window_operator.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "runtime/operators/binding.h"
 #include "runtime/operators/window/key_windows.h"
@@ -133,7 +134,12 @@ Status KeyWindowOperator::take_row(const Batch& batch, size_t i) {
   }
   const int64_t pane = geometry_.pane_of(time);
   bool taken = false;
+  std::vector<int64_t> ends;
   for (int64_t end = geometry_.next_end(pane, INT64_MIN); end != INT64_MAX; end = geometry_.next_end(pane, end - 1)) {
+    ends.push_back(end);
+  }
+  // The newest window first, as Flink assigns them.
+  for (const int64_t end : std::views::reverse(ends)) {
     if (passed(end - 1 + spec_.allowed_lateness_ms)) continue;
     taken = true;
     MR_TRY(add_row(batch, i, windows_.open(rows_.hash(i), rows_.key(i), {geometry_.window_start(end), end}), time));
@@ -206,7 +212,7 @@ void KeyWindowOperator::on_due(char* row, int64_t time) {
 /// Handles timers in order of time until `time`, or until a batch of results is full. A purged window may not be
 /// gathered twice, because the rows are built from its accumulators afterwards.
 void KeyWindowOperator::gather(int64_t time) {
-  while (windows_.next_timer() <= time && states_.size() < kBatchRowsMax && purge_.empty()) {
+  while (windows_.has_timer(time) && states_.size() < kBatchRowsMax && purge_.empty()) {
     const int64_t at = windows_.next_timer();
     char* row = windows_.pop_timer();
     const int64_t wanted = due(KeyWindows::window(row));
@@ -220,7 +226,7 @@ void KeyWindowOperator::gather(int64_t time) {
 
 Result<Flow> KeyWindowOperator::fire_until(int64_t time, Output& out) {
   gather(time);
-  const bool more = windows_.next_timer() <= time;
+  const bool more = windows_.has_timer(time);
   if (!states_.empty()) {
     const int64_t shown = spec_.processing_time ? event_watermark_ : time;
     MR_ASSIGN(Batch result, rows_.output().build(keys_, states_, bounds_, shown));

@@ -43,6 +43,7 @@ class KeyWindows {
 
   void set_timer(char* row, int64_t time);
   [[nodiscard]] int64_t next_timer() const { return timers_.empty() ? INT64_MAX : timers_.begin()->first; }
+  [[nodiscard]] bool has_timer(int64_t until) const { return !timers_.empty() && timers_.begin()->first <= until; }
   /// Takes the first timer and answers its row, ready for writing.
   char* pop_timer();
 

@@ -1,6 +1,7 @@
 #include "runtime/operators/window/slice_operator.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "data/key_format.h"
 #include "runtime/operators/binding.h"
@@ -265,8 +266,11 @@ Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
   char* state = slice.table.insert(hash, key, &inserted);
   if (inserted) aggregates_->init(state);
   aggregates_->update(batch, {&row, 1}, {&state, 1}, slice.blobs, next_arrival_ + index);
-  int64_t end = geometry_.next_end(pane, watermark_ - spec_.allowed_lateness_ms);
-  for (; end - 1 <= watermark_; end = geometry_.next_end(pane, end - 1)) {
+  std::vector<int64_t> ends;
+  int64_t next = geometry_.next_end(pane, watermark_ - spec_.allowed_lateness_ms);
+  for (; next != INT64_MAX && next - 1 <= watermark_; next = geometry_.next_end(pane, next - 1)) ends.push_back(next);
+  // The newest window first, as Flink assigns them.
+  for (const int64_t end : std::views::reverse(ends)) {
     const int64_t start = geometry_.window_start(end);
     if (end - start == geometry_.pane_ms()) {
       MR_TRY(emit_refired(end, index, state));
