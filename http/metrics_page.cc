@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -60,6 +61,12 @@ double open_descriptors() {
   return count > 3 ? count - 3 : 0;  // ".", ".." and the directory itself
 }
 
+double leading_number(std::string_view text) {
+  double number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 /// Boot time plus the start of the process in ticks after it (proc(5)); 0 when unknown.
 double read_start_time() {
   FileSystem& fs = local_file_system();
@@ -71,8 +78,8 @@ double read_start_time() {
   constexpr int kFieldsToStart = 20;  // field 22, counted from the blank in front of field 3
   for (int field = 0; field < kFieldsToStart && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
   if (at == std::string::npos) return 0;
-  const double boot = std::strtod(kernel.c_str() + boot_at + 7, nullptr);
-  const double ticks = std::strtod(stat.c_str() + at, nullptr);
+  const double boot = leading_number(std::string_view(kernel).substr(boot_at + 7));
+  const double ticks = leading_number(std::string_view(stat).substr(at + 1));
   return boot + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 

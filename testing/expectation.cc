@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "data/number_text.h"
+
 namespace millrace {
 namespace {
 
@@ -15,10 +17,7 @@ std::optional<double> number_in(const Json& value) {
   if (!value.is_string()) return std::nullopt;
   const auto& text = value.get_ref<const std::string&>();
   if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string::npos) return std::nullopt;
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (end != text.c_str() + text.size()) return std::nullopt;
-  return number;
+  return parse_double(text);
 }
 
 bool same_value(const Json& expected, const Json& actual) {

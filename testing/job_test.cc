@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/random.h"
+#include "data/number_text.h"
 #include "testing/expectation.h"
 #include "testing/job_under_test.h"
 
@@ -28,7 +29,8 @@ Result<int64_t> control_duration(const Located& value) {
   if (digits == std::string::npos) return control_number(value, "$advance_clock");
   for (const auto& [unit, factor] : kUnits) {
     if (value.text.substr(digits) != unit || digits == 0) continue;
-    return std::stoll(value.text.substr(0, digits)) * factor;
+    const std::optional<int64_t> number = parse_int64(std::string_view(value.text).substr(0, digits));
+    if (number) return *number * factor;
   }
   return make_error(ErrorCode::kBadValue, "line " + std::to_string(value.position.line) + ": `" + value.text +
                                               "` is not a duration such as 30s");

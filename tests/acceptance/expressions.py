@@ -3,7 +3,7 @@
 
 usage: expressions.py [BINARY EXPRESSIONS_JSONL] [--floor N] [--verbose]
 
-Without BINARY: the one that MILLRACE names, and the file beside this script; the last line is then `N passed, N failed`.
+Without BINARY: the one that MILLRACE names, and the public file; the last line is then `N passed, N failed`.
 Prints `equal N refused N different N` and every difference. Exit code 1 when an answer is different or fewer than the
 floor are equal. An entry with `flink` beside `error` is a deliberate difference: an error is the right answer there.
 Entries with `suspect` are defects of Flink and do not count.

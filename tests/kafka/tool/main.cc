@@ -380,6 +380,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     fail(error.what());
   }
-  std::fprintf(stderr, "usage: millrace_kafka_tool create|delete|partitions|produce|lines|consume|ends|committed BROKERS ...\n");
+  std::fprintf(
+      stderr, "usage: millrace_kafka_tool create|delete|partitions|produce|lines|consume|ends|committed BROKERS ...\n");
   return 2;
 }

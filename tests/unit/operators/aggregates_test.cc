@@ -1,6 +1,6 @@
 // Aggregates through a window of one key: values, NULLs, types, exactness; then merge and save against update.
 #include "functions/aggregates/value_set.h"
-#include "support.h"
+#include "tests/unit/operators/support.h"
 
 namespace millrace {
 

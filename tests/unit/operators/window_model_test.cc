@@ -6,7 +6,7 @@
 
 #include "core/random.h"
 #include "data/datetime.h"
-#include "support.h"
+#include "tests/unit/operators/support.h"
 
 namespace millrace {
 
