@@ -48,6 +48,7 @@ struct SourceColumn {
   std::string metadata;           // kMetadata: topic, partition, offset, timestamp, key, headers, path, line
   bool used = true;               // some step, sink or the event time reads it; others are not decoded
   std::string generator;          // datagen: text behind the type, such as SEQUENCE(1, 1000)
+  Position position;              // of its name
 };
 
 struct EventTimeConfig {

@@ -8,17 +8,19 @@ namespace millrace {
 namespace {
 
 void check_datagen(const OptionValues& options, SourceConfig& config, Diagnostics& diagnostics) {
+  bool ok = true;
+  for (const SourceColumn& column : config.columns) {
+    if (column.kind != SourceColumn::Kind::kPhysical) continue;
+    const auto generator = ColumnGenerator::make(column.type, column.generator, 0, 0);
+    if (generator) continue;
+    ok = false;
+    diagnostics.error(generator.error().code, column.position,
+                      "column `" + column.name + "`: " + generator.error().message, generator.error().help,
+                      static_cast<int>(column.name.size()));
+  }
+  if (!ok) return;
   const Result<DatagenOptions> made = datagen_options(options, config.columns);
-  if (!made) {
-    diagnostics.error(made.error().code, Position{}, made.error().message, made.error().help);
-    return;
-  }
-  for (uint32_t i = 0; i < made->columns.size(); ++i) {
-    const auto generator = ColumnGenerator::make(made->columns[i].type, made->columns[i].generator, 0, i);
-    if (!generator)
-      diagnostics.error(generator.error().code, Position{}, generator.error().message, generator.error().help);
-  }
-  config.bounded = made->rows != std::numeric_limits<uint64_t>::max();
+  config.bounded = made && made->rows != std::numeric_limits<uint64_t>::max();
 }
 
 OptionDescriptor number_option(std::string name, OptionKind kind, std::string help, std::string example) {

@@ -117,6 +117,7 @@ class ColumnReader {
     if (!type) return bad_type(entry, type.error());
     column_ = SourceColumn{};
     column_.name = entry.key;
+    column_.position = entry.key_position;
     column_.type = *type;
     column_.path = {entry.key};
     text.skip(consumed);
