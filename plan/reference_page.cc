@@ -19,6 +19,17 @@ std::string cell(std::string_view text) {
   return out;
 }
 
+/// Help texts as sentences.
+std::string sentence(std::string_view text) {
+  std::string out(text);
+  if (out.empty()) return out;
+  // A first word in lower case begins a sentence, unless it is a name such as `max`.
+  if (out[0] >= 'a' && out[0] <= 'z' && out.find('_') > out.find(' ') && out.find(':') > out.find(' '))
+    out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  if (!out.ends_with('.') && !out.ends_with('`')) out.push_back('.');
+  return out;
+}
+
 std::string kind_text(const OptionDescriptor& option) {
   std::string text;
   switch (option.kind) {
@@ -73,7 +84,7 @@ class ReferencePage {
     if (options.empty()) return;
     out_ += "| field | value | default | |\n| --- | --- | --- | --- |\n";
     for (const OptionDescriptor& option : options) {
-      std::string help = option.help;
+      std::string help = sentence(option.help);
       if (!option.example.empty()) help += fmt::format("{}Example: `{}`", help.empty() ? "" : " ", option.example);
       const std::string fallback = option.default_text ? "`" + *option.default_text + "`"
                                    : option.required   ? "required"
@@ -98,14 +109,14 @@ std::string sink_line(const ConnectorDescriptor& sink) {
   std::string_view updates = "It takes append streams only.";
   if (sink.accepts_updates) updates = "It takes updates.";
   if (sink.needs_key_for_updates) updates = "It takes updates when it has a `key`.";
-  return fmt::format("{} Delivery: {}. {}", sink.help, deliveries, updates);
+  return fmt::format("{} Delivery: {}. {}", sentence(sink.help), deliveries, updates);
 }
 
 std::string source_line(const ConnectorDescriptor& source) {
   std::string names;
   for (const std::string& name : source.metadata_columns)
     names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);
-  return names.empty() ? source.help : fmt::format("{} Metadata: {}.", source.help, names);
+  return names.empty() ? sentence(source.help) : fmt::format("{} Metadata: {}.", sentence(source.help), names);
 }
 
 }  // namespace
@@ -127,10 +138,10 @@ std::string job_file_reference(const PlanRegistry& registry) {
   page.section("Every format of a source", "", source_format_fields());
   for (const auto& [name, format] : registry.formats) {
     const std::string_view use = !format.can_encode ? " Sources only." : !format.can_decode ? " Sinks only." : "";
-    page.section("Format " + name, fmt::format("{}{}", format.help, use), format.options);
+    page.section("Format " + name, sentence(format.help) + std::string(use), format.options);
   }
   page.section("Every step", "", step_fields());
-  for (const auto& [key, one] : registry.operators) page.section("Operator " + key, one.help, one.fields);
+  for (const auto& [key, one] : registry.operators) page.section("Operator " + key, sentence(one.help), one.fields);
   page.section("Every sink", "", sink_fields());
   for (const auto& [name, sink] : registry.sinks) page.section("Sink " + name, sink_line(sink), sink.options);
   page.section("A test", "Items of `tests`.", test_fields());

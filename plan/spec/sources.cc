@@ -74,7 +74,6 @@ class SourceReaderOfSpec {
   }
 
   void read_event_time(const Located& map, const ConnectorDescriptor& connector) {
-    (void)connector;
     const OptionValues values =
         read_options(map, event_time_fields(), fmt::format("the event_time of {}", place_), context_.diagnostics);
     EventTimeConfig& out = config_.event_time;
@@ -82,6 +81,11 @@ class SourceReaderOfSpec {
     out.idle_timeout_ms = values.integer("idle_timeout");
     out.max_ahead_ms = values.integer("max_ahead");
     out.max_drift_ms = values.integer("max_drift");
+    if (out.max_drift_ms >= 0 && !has_partitions(connector)) {
+      context_.diagnostics.error(ErrorCode::kNotSupportedYet, text_position(values.located("max_drift")),
+                                 fmt::format("`max_drift` is not supported by `{}`", connector.name), {},
+                                 text_length(values.located("max_drift")));
+    }
     const std::string emit = values.text("emit");
     out.emit = emit == "batch"    ? WatermarkEmit::kBatch
                : emit == "record" ? WatermarkEmit::kRecord
@@ -109,10 +113,12 @@ class SourceReaderOfSpec {
         "write `TIMESTAMP(3) FROM epoch_millis` in the schema", text_length(column));
   }
 
+  static bool has_partitions(const ConnectorDescriptor& connector) {
+    return std::ranges::find(connector.metadata_columns, "partition") != connector.metadata_columns.end();
+  }
+
   void warn_about_idleness(const ConnectorDescriptor& connector) {
-    const bool has_partitions =
-        std::ranges::find(connector.metadata_columns, "partition") != connector.metadata_columns.end();
-    if (!has_partitions || config_.bounded || config_.event_time.column < 0 ||
+    if (!has_partitions(connector) || config_.bounded || config_.event_time.column < 0 ||
         config_.event_time.idle_timeout_ms >= 0) {
       return;
     }

@@ -269,8 +269,13 @@ class StepReader {
 
   void add_labels(size_t first) {
     if (inputs_.size() != 1) return;
+    const Located* having = step_.find("having");  // reads the step's results, not its input
     for (Diagnostic& diagnostic : context_.diagnostics.since(first)) {
-      if (diagnostic.code == ErrorCode::kUnknownColumn && diagnostic.label.empty()) {
+      if (having != nullptr && diagnostic.position.line == text_position(*having).line &&
+          diagnostic.position.column >= text_position(*having).column) {
+        continue;
+      }
+      if (diagnostic.label.empty() && diagnostic.message.starts_with("unknown column")) {
         diagnostic.label = input_label(inputs_[0]);
       }
     }

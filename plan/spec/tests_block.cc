@@ -101,6 +101,7 @@ class TestReader {
 std::vector<SpecTest> read_tests(SpecContext& context, const Located* tests) {
   std::vector<SpecTest> out;
   if (tests == nullptr || tests->kind == Located::Kind::kNull) {
+    if (context.diagnostics.has_errors()) return out;
     context.diagnostics.warning(ErrorCode::kLintNoTests, {}, "the job has no `tests:`",
                                 "examples of rows in and rows out run in virtual time: `millrace test`");
     return out;
