@@ -80,6 +80,11 @@ std::string count_text(const Diagnostics& diagnostics) {
   return text;
 }
 
+int file_error(const Error& error) {
+  std::fputs(fmt::format("error[{}]: {}\n", error.info().code, error.message).c_str(), stderr);
+  return 2;
+}
+
 int usage_error(std::string_view command, std::string_view message, std::string_view usage) {
   std::fputs(fmt::format("millrace {}: {}\nusage: {}\n", command, message, usage).c_str(), stderr);
   return 2;

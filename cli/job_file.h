@@ -29,6 +29,9 @@ void print_diagnostics(const PlannedJob& job, const JobFile& file, bool lints = 
 /// "2 errors, 1 warning"
 std::string count_text(const Diagnostics& diagnostics);
 
+/// Standard error: why the job file cannot be read. Answers the exit code 2.
+int file_error(const Error& error);
+
 /// Standard error: "millrace validate: MESSAGE" and how the command is used. Answers the exit code 2.
 int usage_error(std::string_view command, std::string_view message, std::string_view usage);
 

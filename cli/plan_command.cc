@@ -74,7 +74,7 @@ int command_plan(const std::vector<std::string>& args, const Registry& registry)
   const auto overrides = overrides_of(*arguments);
   if (!overrides) return usage_error("plan", overrides.error(), kPlanUsage);
   const Result<JobFile> file = read_job_file(arguments->words[0]);
-  if (!file) return usage_error("plan", file.error().to_string(), kPlanUsage);
+  if (!file) return file_error(file.error());
   const PlannedJob job = plan_job(file->text, *overrides, registry.plan);
   print_diagnostics(job, *file, false);
   if (!job.ok) return 2;

@@ -67,7 +67,7 @@ int command_validate(const std::vector<std::string>& args, const Registry& regis
   const auto overrides = overrides_of(*arguments);
   if (!overrides) return usage_error("validate", overrides.error(), kValidateUsage);
   const Result<JobFile> file = read_job_file(arguments->words[0]);
-  if (!file) return usage_error("validate", file.error().to_string(), kValidateUsage);
+  if (!file) return file_error(file.error());
   PlannedJob job = plan_job(file->text, *overrides, registry.plan);
   int exit_code = job.ok ? 0 : 2;
   if (job.ok && arguments->flag("--connect")) exit_code = try_connections(job, registry);
