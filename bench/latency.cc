@@ -30,9 +30,10 @@ rd_kafka_t* make_client(rd_kafka_type_t type, std::vector<std::pair<const char*,
   return rd_kafka_new(type, conf, error, sizeof error);
 }
 
+// One request in flight: what is sent meanwhile goes out together, so a slow broker does not fall behind.
 int produce(const char* brokers, const char* topic_name, long long rate, long long seconds) {
-  rd_kafka_t* producer =
-      make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers}, {"linger.ms", "0"}, {"acks", "1"}});
+  rd_kafka_t* producer = make_client(
+      RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers}, {"linger.ms", "0"}, {"acks", "1"}, {"max.in.flight", "1"}});
   rd_kafka_topic_t* topic = rd_kafka_topic_new(producer, topic_name, nullptr);
   const long long start = now_us();
   for (long long i = 0; i < rate * seconds; ++i) {
