@@ -96,6 +96,7 @@ Result<HttpServerOptions> server_options(const RunOptions& options) {
 int finish(const JobView& view, int signal, bool limit_reached) {
   if (view.state == JobState::kFailed) {
     const JobFailure& failure = *view.failure;
+    if (failure.code == error_info(ErrorCode::kCancelled).code) return 128 + SIGPIPE;  // as other tools in a pipe
     std::fprintf(stderr, "error[%s]: %s\n", failure.code.c_str(), failure.message.c_str());
     if (!failure.help.empty()) std::fprintf(stderr, "   = help: %s\n", failure.help.c_str());
     return exit_code_of(failure.code);

@@ -20,6 +20,8 @@ Status write_to_stdout(std::string_view text) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0) {
       if (errno == EINTR) continue;
+      // `| head`: no restart brings the reader back.
+      if (errno == EPIPE) return make_error(ErrorCode::kCancelled, "the reader of standard output has gone");
       return errno_error("cannot write", "standard output", errno);
     }
     text.remove_prefix(static_cast<size_t>(written));

@@ -1,8 +1,9 @@
 """`millrace run` without Kafka: signals, exit codes, resuming, refusing."""
 import json
 import signal
+import subprocess
 
-from harness import wait_until
+from harness import MILLRACE, wait_until
 
 NUMBERS = """version: 1
 name: numbers
@@ -112,6 +113,16 @@ def test_a_finished_job_starts_afresh(env):
 def test_limit_ends_after_n_rows(env):
     job = env.job(NUMBERS).run("--limit", "5")
     assert [row["n"] for row in job.rows()] == [1, 2, 3, 4, 5]
+
+
+def test_a_closed_pipe_ends_the_job(env):
+    job = env.job(NUMBERS)
+    command = [MILLRACE, "run", str(job.file), "--listen", "127.0.0.1:0",
+               "--set", f"settings.checkpoint.dir={job.directory / 'checkpoints'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert json.loads(process.stdout.readline()) == {"n": 1}
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141
 
 
 def test_one_directory_one_process(env):
