@@ -122,7 +122,10 @@ def test_a_closed_pipe_ends_the_job(env):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert json.loads(process.stdout.readline()) == {"n": 1}
         process.stdout.close()
-        assert process.wait(timeout=30) == 141
+        try:
+            assert process.wait(timeout=30) == 141
+        finally:
+            process.kill()
 
 
 def test_one_directory_one_process(env):
