@@ -1,4 +1,4 @@
-#include "support.h"
+#include "tests/unit/operators/support.h"
 
 namespace millrace {
 
