@@ -17,7 +17,7 @@ void Channel::connect(Waker* producer, Waker* consumer) {
 
 bool Channel::push(Element& element) {
   const size_t bytes = element.bytes;
-  const size_t held = bytes_.load(std::memory_order_acquire);
+  const size_t held = bytes_.load(std::memory_order_seq_cst);
   if (held != 0 && held + bytes > bytes_max_) return false;
   // The count is raised first: the consumer subtracts as soon as it sees the element.
   bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -29,9 +29,10 @@ bool Channel::push(Element& element) {
 bool Channel::offer(Element& element) {
   element.bytes = kElementOverhead + (element.kind == ElementKind::kBatch ? element.batch.bytes() : 0);
   if (!push(element)) {
-    // Announce the wait, then look again: a pop between the two would otherwise be missed.
+    // Announce the wait, then look again: a pop between the two would otherwise be missed. In the one order of the
+    // sequentially consistent operations either the consumer's look at the flag comes behind this, or its subtraction
+    // of bytes comes before the look in push().
     producer_waits_.store(true, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!push(element)) return false;
     producer_waits_.store(false, std::memory_order_relaxed);
   }
@@ -41,9 +42,8 @@ bool Channel::offer(Element& element) {
 
 Element Channel::pop() {
   Element element = std::move(*queue_.pop());
-  bytes_.fetch_sub(element.bytes, std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (producer_waits_.load(std::memory_order_relaxed) && producer_waits_.exchange(false) && producer_ != nullptr) {
+  bytes_.fetch_sub(element.bytes, std::memory_order_seq_cst);
+  if (producer_waits_.load(std::memory_order_seq_cst) && producer_waits_.exchange(false) && producer_ != nullptr) {
     producer_->notify();
   }
   return element;
