@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/clock.h"
 #include "http/metrics_page.h"
 
 namespace millrace {
@@ -42,6 +43,25 @@ Json job_json(const JobView& view) {
   return json;
 }
 
+/// Numbers that only mean something at the moment of the scrape.
+void add_derived_samples(const JobView& view, int64_t now_ms, std::vector<MetricSample>& samples) {
+  const Labels job{{"job_id", view.job_id}, {"job_name", view.name}};
+  samples.push_back({"millrace_job_uptime_seconds", "Time since the job's start in this process.", MetricKind::kGauge,
+                     job, static_cast<double>(now_ms - view.started_ms) / 1000.0});
+  const double now_s = static_cast<double>(now_ms) / 1000.0;
+  const size_t collected = samples.size();
+  for (size_t i = 0; i < collected; ++i) {
+    const MetricSample watermark = samples[i];
+    constexpr double kFarFuture = 1e12;  // the end of input
+    if (watermark.name != "millrace_step_watermark_timestamp_seconds" || watermark.value == 0 ||
+        watermark.value > kFarFuture) {
+      continue;
+    }
+    samples.push_back({"millrace_step_watermark_lag_seconds", "Wall clock less the step's watermark.",
+                       MetricKind::kGauge, watermark.labels, now_s - watermark.value});
+  }
+}
+
 HttpResponse answer(const HttpRequest& request, const JobView& view, const MetricRegistry& metrics) {
   if (request.method != "GET") return json_response(405, {{"error", "only GET is answered here"}});
   if (request.path == "/healthz") return json_response(200, {{"status", "ok"}});
@@ -52,6 +72,7 @@ HttpResponse answer(const HttpRequest& request, const JobView& view, const Metri
   if (request.path == "/metrics") {
     std::vector<MetricSample> samples = metrics.collect();
     collect_process_metrics(samples);
+    add_derived_samples(view, system_clock().wall_ms(), samples);
     return {200, "text/plain; version=0.0.4; charset=utf-8", render_metrics(samples)};
   }
   if (request.path == "/api/v1/jobs") return json_response(200, {{"jobs", Json::array({job_json(view)})}});

@@ -2,6 +2,7 @@
 import json
 import signal
 import subprocess
+import urllib.request
 
 from harness import MILLRACE, wait_until
 
@@ -163,3 +164,19 @@ def test_wrong_files_and_wrong_usage_are_2(env):
     job = env.job(NUMBERS.replace("print", "printt")).run(expect=2)
     assert "print" in job.stderr
     env.job(NUMBERS).run("--no-such-option", expect=2)
+
+
+def test_metrics_and_health_of_a_running_job(env):
+    job = env.job(NUMBERS).start("--set", "settings.parallelism=2")
+    wait_until(lambda: job.completed_checkpoints() > 0, "a checkpoint")
+    wait_until(lambda: job.metric("millrace_step_records_out_total", step="numbers") > 100, "rows counted")
+    assert job.metric("millrace_job_state", state="RUNNING") == 1
+    assert job.metric("millrace_checkpoints_total", result="completed") >= 1
+    assert job.metric("millrace_job_uptime_seconds") > 0
+    address = next(line.split("rest=")[1] for line in job.stderr.splitlines() if line.startswith("listening rest="))
+    with urllib.request.urlopen(address + "/healthz", timeout=5) as answer:
+        assert json.load(answer) == {"status": "ok"}
+    with urllib.request.urlopen(address + "/api/v1/jobs", timeout=5) as answer:
+        (shown,) = json.load(answer)["jobs"]
+    assert shown["name"] == "numbers" and shown["state"] == "RUNNING" and len(shown["id"]) == 32
+    job.stop()
