@@ -1,0 +1,16 @@
+// The operators behind `join:`, one per kind.
+#pragma once
+
+#include <memory>
+
+#include "runtime/operators/join/config.h"
+#include "runtime/spi/operator.h"
+
+namespace millrace {
+
+Result<OperatorPtr> make_interval_join(std::shared_ptr<const JoinConfig> config);
+Result<OperatorPtr> make_regular_join(std::shared_ptr<const JoinConfig> config);
+Result<OperatorPtr> make_window_join(std::shared_ptr<const JoinConfig> config);
+Result<OperatorPtr> make_temporal_join(std::shared_ptr<const JoinConfig> config);
+
+}  // namespace millrace

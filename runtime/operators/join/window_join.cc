@@ -1,0 +1,178 @@
+// Window join: rows of both sides meet in the same event-time window of the same key; a window gives its result once,
+// when the watermark reaches its end. A row that is late for all its windows is counted and dropped.
+#include <map>
+#include <set>
+
+#include "runtime/operators/join/input.h"
+#include "runtime/operators/join/joins.h"
+#include "runtime/operators/keyed_store.h"
+
+namespace millrace {
+namespace {
+
+struct WindowSides {
+  std::vector<JoinRow> rows[2];
+};
+using WindowState = std::map<int64_t, WindowSides>;  // by window end
+
+struct WindowCodec {
+  static void save(const WindowState& state, ByteWriter& out) {
+    out.put_varint(state.size());
+    for (const auto& [end, sides] : state) {
+      out.put(end);
+      for (const auto& side : sides.rows) {
+        out.put_varint(side.size());
+        for (const JoinRow& row : side) save_join_row(row, out);
+      }
+    }
+  }
+  static bool load(ByteReader& in, WindowState& state) {
+    for (uint64_t windows = in.get_varint(); windows > 0 && in.ok(); --windows) {
+      WindowSides& sides = state[in.get<int64_t>()];
+      for (auto& side : sides.rows) {
+        for (uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
+          if (!load_join_row(in, side.emplace_back())) return false;
+        }
+      }
+    }
+    return in.ok();
+  }
+};
+
+class WindowJoin final : public Operator {
+ public:
+  WindowJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
+      : config_(std::move(config)), input_(*config_), pairs_(std::move(pairs)) {}
+
+  Status open(const OperatorContext& context) override {
+    context_ = context;
+    store_ = std::make_unique<Store>(
+        StateDescriptor{context.step, "window_join", StateKind::kKeyed, "left ROW, right ROW by window end"});
+    MR_TRY(store_->restore(context));
+    for (const auto& [key, windows] : store_->map()) {
+      for (const auto& [end, sides] : windows) timers_[end].insert(key);
+    }
+    return {};
+  }
+
+  Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
+    JoinInputRow in;
+    while (input_.next(side, batch, in)) {
+      MR_TRY(take(side, in));
+      if (pairs_->full()) {
+        MR_TRY(pairs_->flush(out));
+        return Flow::kMoreOutput;
+      }
+    }
+    MR_TRY(pairs_->flush(out));
+    return Flow::kNeedInput;
+  }
+
+  Result<Flow> advance(int64_t watermark, Output& out) override {
+    watermark_ = watermark;
+    while (!timers_.empty() && (watermark == kWatermarkMax || timers_.begin()->first - 1 <= watermark)) {
+      auto& [end, keys] = *timers_.begin();
+      while (!keys.empty()) {
+        if (pairs_->full()) {
+          MR_TRY(pairs_->flush(out));
+          return Flow::kMoreOutput;
+        }
+        MR_TRY(fire(*keys.begin(), end));
+        keys.erase(keys.begin());
+      }
+      timers_.erase(timers_.begin());
+    }
+    MR_TRY(pairs_->flush(out));
+    return Flow::kNeedInput;
+  }
+
+  Result<std::vector<SnapshotPartPtr>> snapshot() override {
+    std::vector<SnapshotPartPtr> parts;
+    parts.push_back(store_->snapshot(context_.max_parallelism));
+    return parts;
+  }
+
+ private:
+  using Store = KeyedStore<WindowState, WindowCodec>;
+
+  Status take(uint32_t side, JoinInputRow& in) {
+    const int64_t slide = config_->slide_ms;
+    int64_t start = in.row.time - config_->offset_ms;
+    start -= ((start % slide) + slide) % slide;  // right for negative times
+    bool late = false;
+    bool kept = false;
+    for (start += config_->offset_ms; start + config_->size_ms > in.row.time; start -= slide) {
+      const int64_t end = start + config_->size_ms;
+      if (end - 1 <= watermark_) {
+        late = true;
+        continue;
+      }
+      kept = true;
+      if (in.null_key) {
+        if (config_->keeps(static_cast<int>(side))) MR_TRY(hold_alone(side, in, end));
+        continue;
+      }
+      store_->at(in.key)[end].rows[side].push_back(in.row);
+      timers_[end].insert(std::string(in.key));
+    }
+    if (late && !kept && context_.metrics.late_records) context_.metrics.late_records->add(1);
+    return {};
+  }
+
+  /// A row with a NULL key waits for its window's end under a key of its own, where no partner comes.
+  Status hold_alone(uint32_t side, const JoinInputRow& in, int64_t end) {
+    const std::string key = std::string(in.key) + (side == 0 ? "L" : "R");
+    store_->at(key)[end].rows[side].push_back(in.row);
+    timers_[end].insert(key);
+    return {};
+  }
+
+  Status emit(const JoinPair& pair, int64_t end) {
+    return pairs_->add(pair, end - 1, RowKind::kInsert, end - config_->size_ms, end);
+  }
+
+  Status fire(const std::string& key, int64_t end) {
+    WindowState* windows = store_->find(key);
+    if (windows == nullptr) return {};
+    WindowSides& sides = (*windows)[end];
+    std::vector<JoinPair> candidates;
+    for (JoinRow& left : sides.rows[0]) {
+      candidates.clear();
+      for (JoinRow& right : sides.rows[1]) candidates.push_back({&left, &right});
+      MR_TRY(pairs_->test(candidates, passes_));
+      for (size_t i = 0; i < candidates.size(); ++i) {
+        if (passes_[i] == 0) continue;
+        ++left.matches;
+        ++sides.rows[1][i].matches;
+        if (config_->type != JoinType::kSemi && config_->type != JoinType::kAnti) MR_TRY(emit(candidates[i], end));
+      }
+      const bool shown =
+          config_->type == JoinType::kSemi ? left.matches > 0 : left.matches == 0 && config_->keeps_left();
+      if (shown) MR_TRY(emit({&left, nullptr}, end));
+    }
+    for (const JoinRow& right : sides.rows[1]) {
+      if (right.matches == 0 && config_->keeps_right()) MR_TRY(emit({nullptr, &right}, end));
+    }
+    windows->erase(end);
+    if (windows->empty()) store_->erase(key);
+    return {};
+  }
+
+  std::shared_ptr<const JoinConfig> config_;
+  JoinInput input_;
+  std::unique_ptr<JoinPairs> pairs_;
+  OperatorContext context_;
+  std::unique_ptr<Store> store_;
+  std::map<int64_t, std::set<std::string>> timers_;
+  std::vector<uint8_t> passes_;
+  int64_t watermark_ = kWatermarkMin;
+};
+
+}  // namespace
+
+Result<OperatorPtr> make_window_join(std::shared_ptr<const JoinConfig> config) {
+  MR_ASSIGN(auto pairs, JoinPairs::make(*config));
+  return std::make_unique<WindowJoin>(std::move(config), std::move(pairs));
+}
+
+}  // namespace millrace
