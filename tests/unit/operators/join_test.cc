@@ -65,8 +65,8 @@ TEST_CASE("a regular inner join of streams that append only appends") {
 TEST_CASE("a regular left join takes the row with NULLs back when a partner comes") {
   KitCase test = join_case("kind: regular, type: left");
   test.events = {left_row("\"x\"", 1, 1), right_row("\"x\"", 1, 2), right_row("\"x\"", 2, 3)};
-  test.expect[""] = {R"(+I {"k":"x","a":1,"b":null})", R"(-D {"k":"x","a":1,"b":null})", R"(+I {"k":"x","a":1,"b":1})",
-                     R"(+I {"k":"x","a":1,"b":2})"};
+  test.expect[""] = {R"({"op":"+I","k":"x","a":1,"b":null})", R"({"op":"-D","k":"x","a":1,"b":null})",
+                     R"({"op":"+I","k":"x","a":1,"b":1})", R"({"op":"+I","k":"x","a":1,"b":2})"};
   check_operator(test);
 }
 
@@ -75,8 +75,9 @@ TEST_CASE("a row that leaves takes its pairs along, and the last partner brings 
   KitEvent leaves = right_row("\"x\"", 1, 3);
   leaves.row_kind = static_cast<uint8_t>(RowKind::kDelete);
   test.events = {left_row("\"x\"", 1, 1), right_row("\"x\"", 1, 2), leaves};
-  test.expect[""] = {R"(+I {"k":"x","a":1,"b":null})", R"(-D {"k":"x","a":1,"b":null})", R"(+I {"k":"x","a":1,"b":1})",
-                     R"(-D {"k":"x","a":1,"b":1})", R"(+I {"k":"x","a":1,"b":null})"};
+  test.expect[""] = {R"({"op":"+I","k":"x","a":1,"b":null})", R"({"op":"-D","k":"x","a":1,"b":null})",
+                     R"({"op":"+I","k":"x","a":1,"b":1})", R"({"op":"-D","k":"x","a":1,"b":1})",
+                     R"({"op":"+I","k":"x","a":1,"b":null})"};
   check_operator(test);
 }
 
