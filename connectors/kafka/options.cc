@@ -275,9 +275,13 @@ KafkaSinkOptions read_kafka_sink(const OptionValues& values) {
   options.partitioner = values.text("partitioner");
   options.event_time_stamps = values.text("timestamp") == "event_time";
   options.settings = connection_settings(values);
-  const KafkaSettings ours{
-      {"acks", "all"},    {"enable.idempotence", "true"},        {"compression.type", values.text("compression")},
-      {"linger.ms", "1"}, {"queue.buffering.max.messages", "0"}, {"queue.buffering.max.kbytes", "262144"}};
+  const KafkaSettings ours{{"acks", "all"},
+                           {"enable.idempotence", "true"},
+                           {"compression.type", values.text("compression")},
+                           {"linger.ms", "1"},
+                           {"topic.metadata.propagation.max.ms", "5000"},
+                           {"queue.buffering.max.messages", "0"},
+                           {"queue.buffering.max.kbytes", "262144"}};
   options.settings.insert(options.settings.end(), ours.begin(), ours.end());
   append_properties(values, options.settings);
   return options;

@@ -2,6 +2,7 @@
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import wait_until
 from kafka import Kafka
@@ -92,17 +93,23 @@ def test_a_job_resumes_at_another_parallelism(env):
 
 def test_kill_9_in_the_middle_loses_nothing(env):
     source, sink = env.topic("in", 4), env.topic("out", 2)
-    total = 40_000
-    env.kafka.lines(source, [json.dumps(e) for e in events(0, total // 2)])
+    total, piece = 40_000, 1_000
+
+    def feed():  # while the job is killed, so that every run finds something left to read
+        for first in range(0, total, piece):
+            env.kafka.lines(source, [json.dumps(e) for e in events(first, first + piece)])
+            time.sleep(0.05)
+
     job = env.job(pass_through(env.kafka, source, sink, settings=", parallelism: 2"))
     moments = random.Random(3)
-    for _ in range(3):
-        before = env.kafka.count(sink)
-        job.start()
-        enough = before + moments.randrange(1, 4000)
-        wait_until(lambda: env.kafka.count(sink) > enough or job.process.poll() is not None, "some progress")
-        job.kill()
-    env.kafka.lines(source, [json.dumps(e) for e in events(total // 2, total)])
+    with ThreadPoolExecutor(1) as feeder:
+        fed = feeder.submit(feed)
+        for _ in range(4):
+            enough = env.kafka.count(sink) + moments.randrange(1, 2000)
+            job.start()
+            wait_until(lambda: env.kafka.count(sink) > enough, "some progress")
+            job.kill()
+        fed.result()
     job.start()
     wait_until(lambda: env.kafka.count(sink) >= total, f"{total} records in the sink", 60)
     wait_until(lambda: set(seqs(env.kafka, sink)) == set(range(total)), "every record at least once", 60)
