@@ -7,6 +7,7 @@
 #include <string>
 
 #include "plan/registry.h"
+#include "runtime/spi/exactly_once.h"
 #include "runtime/spi/format.h"
 #include "runtime/spi/operator.h"
 #include "runtime/spi/sink.h"
@@ -17,13 +18,19 @@ namespace millrace {
 struct Registry;
 
 struct Factories {
-  std::map<std::string, std::function<Result<SourceReaderPtr>(const SourceConfig&, const Registry&)>, std::less<>> sources;
+  std::map<std::string, std::function<Result<SourceReaderPtr>(const SourceConfig&, const Registry&)>, std::less<>>
+      sources;
   std::map<std::string, std::function<Result<SinkWriterPtr>(const SinkConfig&, const Registry&)>, std::less<>> sinks;
+  /// Targets for `delivery: exactly_once`; null: this configuration writes exactly once by itself, through `sinks`.
+  std::map<std::string, std::function<Result<ExactlyOnceTargetPtr>(const SinkConfig&, const Registry&)>, std::less<>>
+      exactly_once;
   /// `columns` are the used physical columns, in order.
-  std::map<std::string, std::function<Result<DecoderPtr>(const FormatConfig&, const std::vector<DecodeColumn>&)>, std::less<>>
+  std::map<std::string, std::function<Result<DecoderPtr>(const FormatConfig&, const std::vector<DecodeColumn>&)>,
+           std::less<>>
       decoders;
   /// `changelog` other than append adds the field `op` in front of line formats.
-  std::map<std::string, std::function<Result<EncoderPtr>(const FormatConfig&, const SchemaPtr&, Changelog)>, std::less<>>
+  std::map<std::string, std::function<Result<EncoderPtr>(const FormatConfig&, const SchemaPtr&, Changelog)>,
+           std::less<>>
       encoders;
   std::map<std::string, std::function<Result<OperatorPtr>(const Node&, const JobGraph&)>, std::less<>> operators;
 };
