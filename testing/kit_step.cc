@@ -74,8 +74,8 @@ OnError kit_on_error(const Located& step) {
 
 }  // namespace
 
-Result<Node> bind_single_step(const Registry& registry, const std::string& step,
-                              const std::vector<std::string>& inputs) {
+Result<Node> bind_single_step(const Registry& registry, const std::string& step, const std::vector<std::string>& inputs,
+                              bool inputs_update) {
   Diagnostics diagnostics;
   const auto yaml = read_yaml(step, diagnostics);
   if (!yaml || diagnostics.has_errors()) return std::unexpected(diagnostics_error(diagnostics));
@@ -85,7 +85,8 @@ Result<Node> bind_single_step(const Registry& registry, const std::string& step,
   context.step = yaml->find("id") != nullptr ? yaml->find("id")->text : "step";
   for (size_t i = 0; i < inputs.size(); ++i) {
     MR_ASSIGN(SchemaPtr schema, kit_schema(inputs[i]));
-    context.inputs.push_back({"input" + std::to_string(i), std::move(schema), Changelog::kAppend, {}});
+    context.inputs.push_back(
+        {"input" + std::to_string(i), std::move(schema), inputs_update ? Changelog::kRetract : Changelog::kAppend, {}});
   }
   OptionReader reader(*yaml, "step", diagnostics);
   const OptionValues options = reader.read(descriptor->fields);

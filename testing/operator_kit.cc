@@ -343,7 +343,7 @@ std::string kit_difference(std::vector<std::string> expected, std::vector<std::s
 
 std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test, PortRows* rows,
                                            KitModes modes) {
-  auto node = bind_single_step(registry, test.step, test.inputs);
+  auto node = bind_single_step(registry, test.step, test.inputs, test.inputs_update);
   if (!node) return {"the step does not bind: " + node.error().to_string()};
   std::vector<SchemaPtr> schemas;
   for (const std::string& input : test.inputs) {

@@ -36,7 +36,8 @@ struct KitCase {
   /// Rows per port ("" = main) as JSON lines in any order, updates with a leading "+U ". Ports that are not named are
   /// not compared. Without any port the first mode's rows are what the other modes must give.
   std::map<std::string, std::vector<std::string>> expect;
-  bool ordered = false;  // compare the order of rows too, where one subtask runs
+  bool inputs_update = false;  // binds the inputs as retract streams
+  bool ordered = false;        // compare the order of rows too, where one subtask runs
 };
 
 /// Restoring after every batch is quadratic: too much for cases of thousands of rows.
@@ -49,7 +50,7 @@ std::vector<std::string> run_operator_case(const Registry& registry, const KitCa
                                            KitModes modes = KitModes::kAll);
 
 /// Plans one step without a job file around it; the diagnostics' texts when it does not bind.
-Result<Node> bind_single_step(const Registry& registry, const std::string& step,
-                              const std::vector<std::string>& inputs);
+Result<Node> bind_single_step(const Registry& registry, const std::string& step, const std::vector<std::string>& inputs,
+                              bool inputs_update = false);
 
 }  // namespace millrace

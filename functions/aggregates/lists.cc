@@ -2,6 +2,7 @@
 // names the one before it; so adding a value copies nothing and views stay right.
 #include <algorithm>
 
+#include "functions/aggregates/distinct.h"
 #include "functions/aggregates/loops.h"
 #include "functions/aggregates/register.h"
 #include "functions/aggregates/value_bytes.h"
@@ -170,14 +171,18 @@ class ArrayAggregate final : public ListBase {
   ValueBytes values_;
 };
 
-std::unique_ptr<AggregateFunction> make_listagg(std::span<const TypePtr> /*types*/, const TypePtr& /*result*/,
-                                                bool /*distinct*/, const void* /*bound*/) {
-  return std::make_unique<ListAggregate>();
+std::unique_ptr<AggregateFunction> make_listagg(std::span<const TypePtr> types, const TypePtr& /*result*/,
+                                                bool distinct, const void* /*bound*/) {
+  auto list = std::make_unique<ListAggregate>();
+  if (!distinct) return list;
+  return make_distinct(types, std::move(list));
 }
 
 std::unique_ptr<AggregateFunction> make_array_agg(std::span<const TypePtr> types, const TypePtr& /*result*/,
-                                                  bool /*distinct*/, const void* /*bound*/) {
-  return std::make_unique<ArrayAggregate>(types);
+                                                  bool distinct, const void* /*bound*/) {
+  auto list = std::make_unique<ArrayAggregate>(types);
+  if (!distinct) return list;
+  return make_distinct(types, std::move(list));
 }
 
 Result<ResolvedCall> resolve_listagg(std::span<const TypePtr> types) {

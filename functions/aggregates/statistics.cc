@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/decimal.h"
+#include "functions/aggregates/distinct.h"
 #include "functions/aggregates/loops.h"
 #include "functions/aggregates/register.h"
 #include "plan/expr/type_rules.h"
@@ -170,8 +171,7 @@ class ExactSpread final : public AggregateFunction {
 };
 
 template <bool kRoot, bool kSample>
-std::unique_ptr<AggregateFunction> make_spread(std::span<const TypePtr> types, const TypePtr& result, bool /*distinct*/,
-                                               const void* /*bound*/) {
+std::unique_ptr<AggregateFunction> plain_spread(std::span<const TypePtr> types, const TypePtr& result) {
   const Spread spread{kRoot, kSample};
   switch (types[0]->physical()) {
     case PhysicalType::kFloat:
@@ -185,6 +185,14 @@ std::unique_ptr<AggregateFunction> make_spread(std::span<const TypePtr> types, c
     default:
       return std::make_unique<ExactSpread<int128>>(spread, *types[0], *result);
   }
+}
+
+template <bool kRoot, bool kSample>
+std::unique_ptr<AggregateFunction> make_spread(std::span<const TypePtr> types, const TypePtr& result, bool distinct,
+                                               const void* /*bound*/) {
+  auto spread = plain_spread<kRoot, kSample>(types, result);
+  if (!distinct) return spread;
+  return make_distinct(types, std::move(spread));
 }
 
 template <bool kRoot, bool kSample>

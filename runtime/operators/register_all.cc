@@ -1,5 +1,6 @@
 #include "runtime/operators/register_all.h"
 
+#include "runtime/operators/aggregate/aggregate.h"
 #include "runtime/operators/filter/filter.h"
 #include "runtime/operators/flat_map/flat_map.h"
 #include "runtime/operators/join/join.h"
@@ -10,6 +11,7 @@
 namespace millrace {
 
 void register_operators(Registry& registry) {
+  register_aggregate(registry);
   register_filter(registry);
   register_map(registry);
   register_flat_map(registry);

@@ -320,8 +320,6 @@ bool bind_window_aggregates(const BindContext& context, const Located& aggregate
   return true;
 }
 
-namespace {
-
 /// Columns of the input: keys, arguments and filters of all calls.
 std::vector<uint32_t> window_reads(const WindowConfig& config) {
   std::vector<uint32_t> reads = read_columns(std::span(&config.spec.gap, 1));
@@ -334,8 +332,6 @@ std::vector<uint32_t> window_reads(const WindowConfig& config) {
   }
   return reads;
 }
-
-}  // namespace
 
 std::optional<BoundOperator> bind_window(const BindContext& context) {
   const OptionValues& options = *context.options;

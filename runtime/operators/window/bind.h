@@ -17,6 +17,9 @@ std::optional<WindowSpec> bind_window_spec(const BindContext& context, const Loc
 bool bind_window_aggregates(const BindContext& context, const Located& aggregate, const Located& having,
                             WindowConfig& config);
 
+/// Columns of the input that keys, arguments and filters read.
+std::vector<uint32_t> window_reads(const WindowConfig& config);
+
 std::optional<BoundOperator> bind_window(const BindContext& context);
 
 }  // namespace millrace

@@ -30,6 +30,7 @@ class WindowRows {
   [[nodiscard]] const std::vector<uint32_t>& rows() const { return rows_; }
   [[nodiscard]] std::string_view key(size_t i) const { return keys_.keys[i]; }
   [[nodiscard]] uint64_t hash(size_t i) const { return keys_.hashes[i]; }
+  [[nodiscard]] const EncodedKeys& keys() const { return keys_; }
   [[nodiscard]] int64_t now_ms() const { return now_ms_; }
   /// The session gap of a physical row.
   [[nodiscard]] int64_t gap(uint32_t row) const { return gap_ ? gap_->values<int64_t>()[row] : config_->spec.gap_ms; }
