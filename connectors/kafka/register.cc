@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connectors/kafka/connect.h"
 #include "connectors/kafka/options.h"
 #include "connectors/kafka/sink_writer.h"
 #include "connectors/kafka/source_reader.h"
@@ -12,6 +13,8 @@ namespace millrace {
 void register_kafka(Registry& registry) {
   registry.plan.sources["kafka"] = kafka_source_descriptor();
   registry.plan.sinks["kafka"] = kafka_sink_descriptor();
+  registry.plan.sources["kafka"].connect = try_kafka_source;
+  registry.plan.sinks["kafka"].connect = try_kafka_sink;
 
   registry.factories.sources["kafka"] = [](const SourceConfig& config, const Registry&) -> Result<SourceReaderPtr> {
     const bool headers = std::ranges::any_of(

@@ -1,10 +1,11 @@
 """The Kafka source and sink against a real broker, through the real binary."""
 import json
 import random
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import wait_until
+from harness import MILLRACE, wait_until
 from kafka import Kafka
 
 PASS_THROUGH = """version: 1
@@ -158,6 +159,23 @@ def test_a_missing_topic_of_a_sink_is_named(env):
     env.kafka.produce(source, events(0, 3))
     job = env.job(pass_through(env.kafka, source, "no-such-target", more="bounded: latest")).run(expect=1)
     assert "E0306" in job.stderr and "no-such-target" in job.stderr
+
+
+def test_validate_connect_asks_the_brokers(env):
+    source = env.topic("in")
+    job = env.job(pass_through(env.kafka, source, "no-such-target"))
+
+    def validate():
+        return subprocess.run([MILLRACE, "validate", "--connect", job.file], capture_output=True, text=True, check=False)
+
+    answer = validate()
+    assert answer.returncode == 1 and "E0306" in answer.stderr and "no-such-target" in answer.stderr, answer.stderr
+    assert ".in" not in answer.stderr.split("no-such-target")[0].split("E0306")[1], "the source's topic exists"
+    job.file.write_text(pass_through(env.kafka, source, env.topic("out")))
+    assert validate().returncode == 0
+    job.file.write_text(job.file.read_text().replace(env.kafka.address, "127.0.0.1:1"))
+    answer = validate()
+    assert answer.returncode == 3 and "127.0.0.1:1" in answer.stderr, answer.stderr
 
 
 def test_metadata_columns_and_event_time_stamps(env):
