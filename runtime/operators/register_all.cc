@@ -5,6 +5,12 @@
 #include "runtime/operators/flat_map/flat_map.h"
 #include "runtime/operators/join/join.h"
 #include "runtime/operators/map/map.h"
+#include "runtime/operators/dedup/dedup.h"
+#include "runtime/operators/over/over.h"
+#include "runtime/operators/pattern/pattern.h"
+#include "runtime/operators/process/process.h"
+#include "runtime/operators/sort/sort.h"
+#include "runtime/operators/top/top.h"
 #include "runtime/operators/union/union.h"
 #include "runtime/operators/window/window.h"
 
@@ -16,6 +22,12 @@ void register_operators(Registry& registry) {
   register_map(registry);
   register_flat_map(registry);
   register_join(registry);
+  register_dedup(registry);
+  register_over(registry);
+  register_pattern(registry);
+  register_process(registry);
+  register_sort(registry);
+  register_top(registry);
   register_union(registry);
   register_window(registry);
 }

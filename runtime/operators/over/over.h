@@ -1,0 +1,11 @@
+// `over`: aggregates over the rows before each row. The meaning of the fields is in the descriptor and in
+// docs/job-file.md; planning and running start here.
+#pragma once
+
+#include "runtime/spi/factories.h"
+
+namespace millrace {
+
+void register_over(Registry& registry);
+
+}  // namespace millrace
