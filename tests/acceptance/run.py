@@ -32,6 +32,24 @@ def unpack(folder, into):
             shutil.copyfileobj(packed, plain)
 
 
+def unlisted(cases):
+    """What is wrong with the lists: every case has a job, or stands in the README as not covered."""
+    def names(path):
+        with open(os.path.join(HERE, path), encoding="utf-8") as file:
+            return file.read()
+
+    listed = set(names("cases.txt").split())
+    jobs = {name[:-5] for name in os.listdir(os.path.join(HERE, "jobs")) if name.endswith(".yaml")}
+    excused = set()
+    for line in re.findall(r"^- .*", names("README.md").partition("## Not covered")[2], re.M):
+        excused |= set(re.findall(r"`(\w+)`", line))
+    problems = ["%s has no job and is not excused" % name for name in sorted(listed - jobs - excused)]
+    problems += ["%s has a job and is excused all the same" % name for name in sorted(jobs & excused)]
+    problems += ["%s is not in cases.txt" % name for name in sorted((jobs | excused) - listed)]
+    problems += ["%s is stored but not in cases.txt" % name for name in sorted(set(os.listdir(cases)) - listed)]
+    return problems
+
+
 def main():
     data = os.environ.get("MILLRACE_ACCEPTANCE", os.path.join(HERE, "data"))
     cases = os.path.join(data, "cases")
@@ -41,7 +59,9 @@ def main():
             ("at parallelism 3", TUMBLING + OTHERS, ["--parallelism", "3"]),
             ("killed and resumed", TUMBLING + OTHERS, ["--kill", "1", "--kills", "3"]),
             ("killed and resumed at parallelism 3", TUMBLING, ["--kill", "2", "--kills", "3", "--parallelism", "3"])]
-    passed = failed = 0
+    problems = unlisted(cases)
+    print("\n".join(["-- the lists of cases"] + problems), flush=True)
+    passed, failed = (0, 1) if problems else (1, 0)
     with tempfile.TemporaryDirectory(prefix="millrace-acceptance-") as folder:
         inputs = os.path.join(folder, "inputs")
         unpack(os.path.join(data, "inputs"), inputs)
