@@ -10,6 +10,7 @@ pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+find_library(MILLRACE_LIBPQ pq REQUIRED) # no pkg-config: its include directory is for all, ours says <postgresql/…>
 find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
 find_library(MILLRACE_ALLOCATOR NAMES jemalloc REQUIRED)
 

@@ -10,9 +10,12 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "kafka"))
+for folder in ("kafka", "postgres", "redis"):
+    sys.path.insert(0, str(ROOT / "tests" / folder))
 from broker import Broker  # noqa: E402
 from kafka import Kafka  # noqa: E402
+from postgres import Postgres  # noqa: E402
+from redis import Redis  # noqa: E402
 
 MILLRACE = os.environ.get("MILLRACE", str(ROOT / "build" / "dev" / "millrace"))
 SLOW = 5 if "asan" in MILLRACE or "tsan" in MILLRACE else 1  # sanitizers cost that much
@@ -106,6 +109,8 @@ class Environment:
     """One test: a directory, the run's broker, topics with names of their own, and jobs that end with it."""
 
     broker = None  # of the whole run
+    postgres_server = None
+    redis_server = None
 
     def __init__(self, name: str):
         self.name = name
@@ -113,6 +118,8 @@ class Environment:
         self.directory = Path(self.scratch.name)
         self.jobs = []
         self.brokers = []
+        self.own_servers = []
+        self.database = None
 
     @property
     def kafka(self) -> Kafka:
@@ -124,6 +131,31 @@ class Environment:
         broker = Broker(**options)
         self.brokers.append(broker)
         return broker.start()
+
+    @property
+    def postgres(self):
+        """The test's own database on the run's server."""
+        if Environment.postgres_server is None:
+            Environment.postgres_server = Postgres().start()
+        if self.database is None:
+            self.database = Environment.postgres_server.database(self.name[-60:])
+        return self.database
+
+    def own_postgres(self) -> Postgres:
+        """A server that the test may stop; stopped at first."""
+        self.own_servers.append(Postgres())
+        return self.own_servers[-1]
+
+    @property
+    def redis(self) -> Redis:
+        """The run's server; a test's keys begin with its name."""
+        if Environment.redis_server is None:
+            Environment.redis_server = Redis().start()
+        return Environment.redis_server
+
+    def own_redis(self) -> Redis:
+        self.own_servers.append(Redis())
+        return self.own_servers[-1]
 
     def topic(self, suffix: str, partitions=1, **config) -> str:
         return self.kafka.create(f"{self.name}.{suffix}", partitions, **config)
@@ -148,6 +180,12 @@ class Environment:
     def close(self):
         for job in self.jobs:
             job.kill()
-        for broker in self.brokers:
-            broker.close()
+        for server in self.brokers + self.own_servers:
+            server.close()
         self.scratch.cleanup()
+
+    @classmethod
+    def close_servers(cls):
+        for server in (cls.broker, cls.postgres_server, cls.redis_server):
+            if server is not None:
+                server.close()

@@ -46,8 +46,7 @@ def main() -> int:
             finally:
                 environment.close()
     finally:
-        if harness.Environment.broker is not None:
-            harness.Environment.broker.close()
+        harness.Environment.close_servers()
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -1,4 +1,4 @@
-#include "connectors/kafka/refused_rows.h"
+#include "connectors/json/refused_rows.h"
 
 #include <algorithm>
 #include <span>

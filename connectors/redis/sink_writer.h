@@ -1,0 +1,55 @@
+// Views in Redis: one hash (or one JSON text) per key of an updating stream, deleted when the stream deletes it. At
+// least once: writing a key again changes nothing. The worker makes commands, the flusher's thread sends them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connectors/flusher/row_flusher.h"
+#include "connectors/json/json_encoder.h"
+#include "connectors/redis/resp.h"
+#include "plan/registry.h"
+#include "runtime/spi/sink.h"
+
+namespace millrace {
+
+ConnectorDescriptor redis_sink_descriptor();
+
+/// Turns rows into commands: for each row one MULTI … EXEC.
+class RedisCommands {
+ public:
+  explicit RedisCommands(const SinkConfig& config);
+  void append(const Batch& batch, uint32_t row, std::string& out) const;
+  /// Plain text: of a STRING itself, of anything else its JSON text without quotes.
+  static void append_plain(const JsonValueWriter& writer, const Column& column, uint32_t row, std::string& out);
+
+ private:
+  const SchemaPtr schema_;
+  const std::vector<uint32_t> key_;
+  const std::string prefix_;
+  const bool json_;
+  const int64_t expire_ms_;
+  std::vector<JsonValueWriter> writers_;
+};
+
+class RedisSinkWriter final : public SinkWriter {
+ public:
+  explicit RedisSinkWriter(SinkConfig config) : config_(std::move(config)), commands_(config_) {}
+  ~RedisSinkWriter() override;
+  Status open(SinkContext& context) override;
+  Result<Flow> write(const Batch& batch, Output& dead_letters) override;
+  Result<std::vector<SnapshotPartPtr>> snapshot() override;
+  Status close() override;
+
+ private:
+  [[nodiscard]] Status failed() const;
+
+  const SinkConfig config_;
+  const RedisCommands commands_;
+  std::string sink_;
+  std::shared_ptr<RowFlusher> flusher_;
+  MetricPtr trouble_metric_;
+};
+
+}  // namespace millrace
