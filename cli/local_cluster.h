@@ -20,6 +20,8 @@ class LocalCluster {
     StartRequest start;
     bool until_done = false;
     bool allow_dropped_state = false;
+    bool republish = false;
+    bool accept_lost_progress = false;
   };
   /// `task_manager.metrics` also takes the job's own series.
   LocalCluster(PlannedJob planned, std::string checkpoint_root, Wishes wishes, TaskManagerConfig task_manager) {
@@ -30,6 +32,8 @@ class LocalCluster {
     job.start = std::move(wishes.start);
     job.until_done = wishes.until_done;
     job.allow_dropped_state = wishes.allow_dropped_state;
+    job.republish = wishes.republish;
+    job.accept_lost_progress = wishes.accept_lost_progress;
     job.clock = task_manager.clock;
     job.fs = task_manager.fs;
     job.random = &system_random();

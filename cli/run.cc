@@ -127,8 +127,10 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
     config.wrap_sink = [&](const Node& node, SinkWriterPtr writer) { return limit.wrap(node, std::move(writer)); };
   }
   const std::string root = checkpoint_root_of(options, planned.graph);
-  LocalCluster cluster(std::move(planned), root, {options.start, options.until_done, options.allow_dropped_state},
-                       std::move(config));
+  LocalCluster cluster(
+      std::move(planned), root,
+      {options.start, options.until_done, options.allow_dropped_state, options.republish, options.accept_lost_progress},
+      std::move(config));
   job = &cluster.job();
   if (Status started = job->start(); !started) {
     return report_error(started.error(), exit_code_of(started.error().info().code));

@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kRunUsage =
     "usage: millrace run job.yaml [--param k=v] [--set path=value] [--restore PATH | --fork PATH | --fresh] "
     "[--take-over] "
-    "[--allow-dropped-state] [--until-done] [--sinks print] [--limit n] [--stop-timeout 30s] [--listen host:port]";
+    "[--republish] [--accept-lost-progress] [--allow-dropped-state] [--until-done] [--sinks print] [--limit n] "
+    "[--stop-timeout 30s] [--listen host:port]";
 
 std::unexpected<Error> run_usage_error(const std::string& what) {
   return make_error(ErrorCode::kBadValue, what, kRunUsage);
@@ -34,6 +35,8 @@ const std::map<std::string, RunFlag>& run_flags() {
       {"--take-over", [](RunOptions& o) { o.start.take_over = true; }},
       {"--until-done", [](RunOptions& o) { o.until_done = true; }},
       {"--allow-dropped-state", [](RunOptions& o) { o.allow_dropped_state = true; }},
+      {"--republish", [](RunOptions& o) { o.republish = true; }},
+      {"--accept-lost-progress", [](RunOptions& o) { o.accept_lost_progress = true; }},
       {"--insecure", [](RunOptions& o) { o.insecure = true; }},
   };
   return flags;

@@ -18,6 +18,8 @@ struct RunOptions {
   bool until_done = false;
   bool insecure = false;
   bool allow_dropped_state = false;
+  bool republish = false;
+  bool accept_lost_progress = false;
   int64_t limit = -1;  // rows of print sinks; -1: all
   int64_t stop_timeout_ms = 30'000;
   std::string listen = "127.0.0.1:8081";

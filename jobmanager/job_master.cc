@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/crash_point.h"
 #include "core/log.h"
 
 namespace millrace {
@@ -55,6 +56,11 @@ Status JobMaster::deploy() {
   coordinator_.emplace(checkpoint_policy(config_.graph->settings.checkpoint), tasks_, store_->completed_ids(),
                        config_.clock->wall_ms());
   if (stop_requested_) coordinator_->request_stop();
+  sinks_ = SinkProgress(*config_.graph);
+  if (!sinks_.empty()) {
+    coordinator_->expect_restored_settled();
+    coordinator_->expect_epochs_settled();
+  }
   final_in_flight_ = false;
   permanent_failure_ = false;
   DeployJob message;
@@ -64,6 +70,9 @@ Status JobMaster::deploy() {
   message.job_directory = view_.directory;
   message.until_done = config_.until_done;
   message.allow_dropped_state = config_.allow_dropped_state;
+  message.incarnation = store_->record().incarnation;
+  message.republish = config_.republish;
+  message.accept_lost_progress = config_.accept_lost_progress;
   if (restored) {
     message.restore_checkpoint = restored->checkpoint_id;
     message.restore = std::move(restored->handles);
@@ -121,12 +130,25 @@ void JobMaster::on(const TaskFailed& message) {
        is_permanent(message.error_code));
 }
 
+void JobMaster::on(const RestoredSettled& message) {
+  if (view_.state != JobState::kRunning || !sinks_.restored_settled(message.task, message.sink)) return;
+  coordinator_->restored_settled();
+  log_debug("restored output is published", {{"job", view_.name}});
+}
+
+void JobMaster::on(const EpochSettled& message) {
+  if (view_.state != JobState::kRunning) return;
+  coordinator_->epoch_settled(sinks_.epoch_settled(message.task, message.sink, message.epoch));
+  end_when_settled();
+}
+
 void JobMaster::on(const JobCancelled&) { attempt_ended(); }
 
 void JobMaster::complete(int64_t checkpoint_id) {
   const int64_t now_ms = config_.clock->wall_ms();
   uint64_t bytes = 0;
   for (const SnapshotHandle& handle : coordinator_->handles()) bytes += handle.bytes;
+  crash_point("complete.before");
   if (Status status = store_->complete(checkpoint_id, final_in_flight_, coordinator_->handles()); !status) {
     if (status.error().code == ErrorCode::kSuperseded) {
       fail(status.error());
@@ -136,6 +158,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
     if (auto decision = coordinator_->storage_failed(checkpoint_id, now_ms)) drop_checkpoint(*decision);
     return;
   }
+  crash_point("complete.after");
   const std::vector<int64_t> subsumed = coordinator_->completed(checkpoint_id, now_ms);
   config_.task_manager->send(CheckpointCompleted{view_.job_id, view_.attempt, checkpoint_id});
   for (const int64_t old : subsumed) {
@@ -148,7 +171,12 @@ void JobMaster::complete(int64_t checkpoint_id) {
   view_.last_checkpoint_bytes = bytes;
   metrics_.checkpoint_completed(now_ms - triggered_ms_, bytes, now_ms);
   log_debug("checkpoint completed", {{"checkpoint", checkpoint_id}, {"bytes", bytes}});
-  if (!coordinator_->ended()) return;
+  end_when_settled();
+}
+
+/// Behind the final checkpoint, once its output is published too.
+void JobMaster::end_when_settled() {
+  if (!coordinator_->ended() || !coordinator_->all_settled()) return;
   change(JobState::kEnding);
   config_.task_manager->send(CancelJob{view_.job_id, view_.attempt});
 }

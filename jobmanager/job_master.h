@@ -17,6 +17,7 @@
 #include "jobmanager/job_metrics.h"
 #include "jobmanager/job_view.h"
 #include "jobmanager/restart_policy.h"
+#include "jobmanager/sink_progress.h"
 #include "plan/physical_plan.h"
 #include "rpc/transport.h"
 #include "state/checkpoint_store.h"
@@ -31,6 +32,8 @@ struct JobMasterConfig {
   StartRequest start;
   bool until_done = false;
   bool allow_dropped_state = false;
+  bool republish = false;
+  bool accept_lost_progress = false;
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
   Random* random = nullptr;
@@ -70,6 +73,7 @@ class JobMaster {
   void fail(JobFailure failure, bool permanent);
   void fail(const Error& error);
   void restart_or_give_up();
+  void end_when_settled();
   void attempt_ended();
   void end(JobState state, JobStatus status);
   void change(JobState to);
@@ -79,12 +83,15 @@ class JobMaster {
   void on(const SnapshotFailed& message);
   void on(const TaskFinished& message);
   void on(const TaskFailed& message);
+  void on(const RestoredSettled& message);
+  void on(const EpochSettled& message);
   void on(const JobCancelled& message);
 
   JobMasterConfig config_;
   std::vector<TaskId> tasks_;
   std::unique_ptr<CheckpointStore> store_;
   std::optional<CheckpointCoordinator> coordinator_;
+  SinkProgress sinks_;
   RestartPolicy restart_policy_;
   JobMetrics metrics_;
   JobView view_;

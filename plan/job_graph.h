@@ -89,6 +89,9 @@ struct SinkConfig {
   Delivery delivery = Delivery::kAtLeastOnce;
   OnError on_error = OnError::kFail;
   uint32_t subtasks_max = 0;  // set by check_sink when only so many subtasks are possible (one file: 1); 0: any
+  bool cuts_back = false;     // set by check_sink: exactly once by cutting output back on restore, without commits
+  /// Epochs are published after their checkpoint, and the job waits for that.
+  [[nodiscard]] bool settles_epochs() const { return delivery == Delivery::kExactlyOnce && !cuts_back; }
 };
 
 /// What an operator's bind() prepared for its factory; each operator derives its own.

@@ -37,6 +37,9 @@ void for_each_field(DeployJob& m, F&& f) {
   f("restore_max_parallelism", m.restore_max_parallelism);
   f("until_done", m.until_done);
   f("allow_dropped_state", m.allow_dropped_state);
+  f("incarnation", m.incarnation);
+  f("republish", m.republish);
+  f("accept_lost_progress", m.accept_lost_progress);
 }
 template <class F>
 void for_each_field(TriggerCheckpoint& m, F&& f) {
@@ -93,6 +96,19 @@ void for_each_field(TaskFailed& m, F&& f) {
   f("help", m.help);
 }
 template <class F>
+void for_each_field(RestoredSettled& m, F&& f) {
+  for_each_job_field(m, f);
+  f("task", m.task);
+  f("sink", m.sink);
+}
+template <class F>
+void for_each_field(EpochSettled& m, F&& f) {
+  for_each_job_field(m, f);
+  f("task", m.task);
+  f("sink", m.sink);
+  f("epoch", m.epoch);
+}
+template <class F>
 void for_each_field(JobCancelled& m, F&& f) {
   for_each_job_field(m, f);
 }
@@ -109,6 +125,8 @@ constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, SnapshotFailed>) return "SnapshotFailed";
   if constexpr (std::is_same_v<M, TaskFinished>) return "TaskFinished";
   if constexpr (std::is_same_v<M, TaskFailed>) return "TaskFailed";
+  if constexpr (std::is_same_v<M, RestoredSettled>) return "RestoredSettled";
+  if constexpr (std::is_same_v<M, EpochSettled>) return "EpochSettled";
   if constexpr (std::is_same_v<M, JobCancelled>) return "JobCancelled";
 }
 

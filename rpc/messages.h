@@ -22,7 +22,10 @@ struct DeployJob {
   std::vector<SnapshotHandle> restore;
   uint32_t restore_max_parallelism = 0;
   bool until_done = false;
-  bool allow_dropped_state = false;  // restore though the job lacks a step that has state
+  bool allow_dropped_state = false;   // restore though the job lacks a step that has state
+  uint64_t incarnation = 0;           // random per attempt: in the commit markers of sinks
+  bool republish = false;             // sinks go on from a state older than their markers
+  bool accept_lost_progress = false;  // sinks go on though their markers are gone
 };
 struct TriggerCheckpoint {
   std::string job_id;
@@ -81,6 +84,21 @@ struct TaskFailed {
   std::string message;
   std::string help;
 };
+/// A sink's subtask has published everything that the restored state held for its lanes.
+struct RestoredSettled {
+  std::string job_id;
+  int64_t attempt = 0;
+  TaskId task;
+  std::string sink;
+};
+/// A sink's subtask has published everything up to the epoch (= checkpoint id).
+struct EpochSettled {
+  std::string job_id;
+  int64_t attempt = 0;
+  TaskId task;
+  std::string sink;
+  int64_t epoch = 0;
+};
 /// All tasks of the job on this task manager have ended after CancelJob.
 struct JobCancelled {
   std::string job_id;
@@ -88,6 +106,7 @@ struct JobCancelled {
 };
 
 using ToTaskManager = std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, CancelJob>;
-using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, JobCancelled>;
+using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, RestoredSettled,
+                                  EpochSettled, JobCancelled>;
 
 }  // namespace millrace

@@ -182,12 +182,12 @@ Error ChainDriver::fail(const Frame& frame, Error error) {
   return std::move(error).with_context("step `" + frame.stage.step + "`");
 }
 
-Result<std::vector<SnapshotPartPtr>> ChainDriver::snapshot() {
+Result<std::vector<SnapshotPartPtr>> ChainDriver::snapshot(int64_t checkpoint_id) {
   MR_CHECK(idle(), "snapshot of a busy chain");
   std::vector<SnapshotPartPtr> parts;
   for (const auto& frame : frames_) {
     if (!frame->stage.op && !frame->stage.sink) continue;
-    auto taken = frame->stage.op ? frame->stage.op->snapshot() : frame->stage.sink->snapshot();
+    auto taken = frame->stage.op ? frame->stage.op->snapshot() : frame->stage.sink->snapshot_at(checkpoint_id);
     if (!taken) return std::unexpected(fail(*frame, std::move(taken).error()));
     for (SnapshotPartPtr& part : *taken) parts.push_back(std::move(part));
   }

@@ -56,7 +56,7 @@ class ChainDriver {
   /// Barrier, idle, active or end to every edge of the chain. REQUIRES: idle().
   void broadcast(ElementKind kind, int64_t value, bool final = false);
   /// Parts of all stages. REQUIRES: idle().
-  Result<std::vector<SnapshotPartPtr>> snapshot();
+  Result<std::vector<SnapshotPartPtr>> snapshot(int64_t checkpoint_id = 0);
   Status checkpoint_completed(int64_t checkpoint_id);
   Status close();
   /// Calls of operators so far, to tell progress from waiting.

@@ -15,6 +15,7 @@
 #include "plan/physical_plan.h"
 #include "runtime/spi/factories.h"
 #include "runtime/worker.h"
+#include "state/protocol/commit_decision.h"
 #include "state/protocol/task_snapshot.h"
 
 namespace millrace {
@@ -28,6 +29,9 @@ class DeploymentEvents {
                               std::vector<SnapshotPartPtr> parts) = 0;
   virtual void finished(TaskId task) = 0;
   virtual void failed(TaskId task, const std::string& step, const Error& error) = 0;
+  // Sinks that publish epochs, on threads of theirs.
+  virtual void sink_restored_settled(TaskId /*task*/, const std::string& /*sink*/) {}
+  virtual void sink_epoch_settled(TaskId /*task*/, const std::string& /*sink*/, int64_t /*epoch*/) {}
 };
 
 struct DeploymentConfig {
@@ -39,6 +43,11 @@ struct DeploymentConfig {
   MetricRegistry* metrics = nullptr;              // may be null
   std::shared_ptr<const RestoredState> restored;  // null on a fresh start
   DeploymentEvents* events = nullptr;             // outlives the deployment
+  // For sinks that publish epochs after their checkpoint.
+  LaneOwner owner;
+  LaneRules lane_rules;
+  std::string job_directory;
+  int64_t restored_checkpoint = 0;
   /// Replaces the writer of a sink (row limits, capturing tests); may be empty.
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;
 };

@@ -132,7 +132,7 @@ Status Task::barrier(int64_t checkpoint_id, bool final) {
     if (parts_.metrics.alignment_seconds) parts_.metrics.alignment_seconds->set(aligned_ns / 1e9);
     alignment_began_ns_ = 0;
   }
-  MR_ASSIGN(std::vector<SnapshotPartPtr> parts, driver_.snapshot());
+  MR_ASSIGN(std::vector<SnapshotPartPtr> parts, driver_.snapshot(checkpoint_id));
   if (parts_.source) parts.push_back(parts_.source->snapshot(checkpoint_id));
   driver_.broadcast(ElementKind::kBarrier, checkpoint_id, final);
   if (final) {

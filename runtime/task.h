@@ -42,6 +42,7 @@ struct TaskParts {
   struct StageContext {
     OperatorContext op;
     SinkContext sink;
+    std::shared_ptr<SinkEvents> sink_events;
   };
   std::unique_ptr<SourceTask> source;  // or gate
   std::unique_ptr<InputGate> gate;

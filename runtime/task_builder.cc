@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/exactly_once/epoch_writer.h"
+
 namespace millrace {
 
 namespace {
@@ -128,13 +130,41 @@ Status build_operator(const TaskBuild& build, const Node& node, Stage& stage, Op
   return {};
 }
 
-Status build_sink(const TaskBuild& build, const Node& node, Stage& stage, SinkContext& context) {
-  const auto& sinks = build.config.registry->factories.sinks;
-  const auto make_writer = sinks.find(node.sink->connector);
-  if (make_writer == sinks.end()) {
-    return make_error(ErrorCode::kUnknownConnector, "no sink connector `" + node.sink->connector + "` in this build");
+class ForwardingSinkEvents final : public SinkEvents {
+ public:
+  ForwardingSinkEvents(DeploymentEvents& events, TaskId task, std::string sink)
+      : events_(events), task_(task), sink_(std::move(sink)) {}
+  void restored_settled() override { events_.sink_restored_settled(task_, sink_); }
+  void epoch_settled(int64_t epoch) override { events_.sink_epoch_settled(task_, sink_, epoch); }
+  void failed(const Error& error) override { events_.failed(task_, sink_, error); }
+
+ private:
+  DeploymentEvents& events_;
+  TaskId task_;
+  std::string sink_;
+};
+
+Result<SinkWriterPtr> make_sink_writer(const TaskBuild& build, const SinkConfig& sink) {
+  const Registry& registry = *build.config.registry;
+  if (sink.settles_epochs()) {
+    const auto make_target = registry.factories.exactly_once.find(sink.connector);
+    if (make_target == registry.factories.exactly_once.end()) {
+      return make_error(ErrorCode::kNotSupportedYet,
+                        "`" + sink.connector + "` cannot deliver exactly_once in this build");
+    }
+    MR_ASSIGN(ExactlyOnceTargetPtr target, make_target->second(sink, registry));
+    return make_epoch_writer(std::move(target));
   }
-  MR_ASSIGN(stage.sink, make_writer->second(*node.sink, *build.config.registry));
+  const auto make_writer = registry.factories.sinks.find(sink.connector);
+  if (make_writer == registry.factories.sinks.end()) {
+    return make_error(ErrorCode::kUnknownConnector, "no sink connector `" + sink.connector + "` in this build");
+  }
+  return make_writer->second(sink, registry);
+}
+
+Status build_sink(const TaskBuild& build, const Node& node, Stage& stage, TaskParts::StageContext& stage_context) {
+  SinkContext& context = stage_context.sink;
+  MR_ASSIGN(stage.sink, make_sink_writer(build, *node.sink));
   if (build.config.wrap_sink) stage.sink = build.config.wrap_sink(node, std::move(stage.sink));
   context.sink = node.id;
   context.job_name = build.config.graph->name;
@@ -146,6 +176,15 @@ Status build_sink(const TaskBuild& build, const Node& node, Stage& stage, SinkCo
   context.restored = build.config.restored.get();
   context.metrics = build.config.metrics;
   context.labels = step_labels(build, node.id);
+  context.owner = build.config.owner;
+  context.rules = build.config.lane_rules;
+  context.job_directory = build.config.job_directory;
+  context.restored_checkpoint = build.config.restored_checkpoint;
+  context.retained_checkpoints = build.config.graph->settings.checkpoint.retain;
+  if (build.config.events != nullptr) {
+    stage_context.sink_events = std::make_shared<ForwardingSinkEvents>(*build.config.events, build.id, node.id);
+    context.events = stage_context.sink_events.get();
+  }
   return {};
 }
 
@@ -190,7 +229,7 @@ Result<TaskParts> build_task(const TaskBuild& build) {
         MR_TRY(build_operator(build, node, stage, context.op));
         break;
       case NodeKind::kSink:
-        MR_TRY(build_sink(build, node, stage, context.sink));
+        MR_TRY(build_sink(build, node, stage, context));
         break;
     }
     parts.stages.push_back(std::move(stage));

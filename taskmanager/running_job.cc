@@ -41,6 +41,10 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
   deployment.registry = config.registry;
   deployment.job_id = message.job_id;
   deployment.until_done = message.until_done;
+  deployment.owner = {message.attempt, message.incarnation};
+  deployment.lane_rules = {message.republish, message.accept_lost_progress};
+  deployment.job_directory = message.job_directory;
+  deployment.restored_checkpoint = message.restore_checkpoint;
   deployment.clock = config.clock;
   deployment.metrics = config.metrics;
   deployment.events = this;
@@ -89,6 +93,14 @@ void RunningJob::snapshot_written(const SnapshotThread::Work& work, const Result
 }
 
 void RunningJob::finished(TaskId task) { job_manager_.send(TaskFinished{job_id_, attempt_, task}); }
+
+void RunningJob::sink_restored_settled(TaskId task, const std::string& sink) {
+  job_manager_.send(RestoredSettled{job_id_, attempt_, task, sink});
+}
+
+void RunningJob::sink_epoch_settled(TaskId task, const std::string& sink, int64_t epoch) {
+  job_manager_.send(EpochSettled{job_id_, attempt_, task, sink, epoch});
+}
 
 void RunningJob::failed(TaskId task, const std::string& step, const Error& error) {
   job_manager_.send(

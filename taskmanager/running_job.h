@@ -27,6 +27,8 @@ class RunningJob final : public DeploymentEvents {
   void snapshot_taken(TaskId task, int64_t checkpoint_id, bool finished, std::vector<SnapshotPartPtr> parts) override;
   void finished(TaskId task) override;
   void failed(TaskId task, const std::string& step, const Error& error) override;
+  void sink_restored_settled(TaskId task, const std::string& sink) override;
+  void sink_epoch_settled(TaskId task, const std::string& sink, int64_t epoch) override;
 
  private:
   RunningJob(const DeployJob& deploy, JobManagerLink& job_manager)

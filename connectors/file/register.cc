@@ -54,6 +54,7 @@ void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostic
   const bool final_state = options.boolean("final");
   const Position at = options.located("path").position;
   if (!directory || final_state) config.subtasks_max = 1;
+  config.cuts_back = !directory || final_state;
   if (directory && final_state)
     diagnostics.error(ErrorCode::kConnectorOption, at, "`final: true` writes one file; the path names a directory",
                       "leave the `/` at the end out");

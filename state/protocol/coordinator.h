@@ -84,6 +84,8 @@ class CheckpointCoordinator {
   /// All lanes of all sinks have published the epochs up to this one. Never called: sinks that settle nothing.
   void epoch_settled(int64_t checkpoint_id);
   void expect_epochs_settled();
+  /// Nothing that completed waits for its sinks.
+  [[nodiscard]] bool all_settled() const { return unsettled_.empty(); }
 
   [[nodiscard]] TriggerDecision decide_trigger(int64_t now_ms) const;
   /// The trigger was carried out under this id.

@@ -1,0 +1,15 @@
+// The sink writer of every exactly-once target with a marker: rows go into the segment of the current epoch; the
+// barrier seals it and puts an entry into the state; the committer publishes entries after their checkpoint completed.
+#pragma once
+
+#include "core/file_system.h"
+#include "runtime/exactly_once/segment.h"
+#include "runtime/spi/exactly_once.h"
+#include "runtime/spi/sink.h"
+
+namespace millrace {
+
+SinkWriterPtr make_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs = local_file_system(),
+                                SegmentLimits limits = {});
+
+}  // namespace millrace
