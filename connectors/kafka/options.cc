@@ -223,7 +223,17 @@ ConnectorDescriptor kafka_sink_descriptor() {
                                              "how batches of records are compressed"));
   descriptor.options.push_back(
       option_of(OptionKind::kTree, "headers", "{epoch: true} adds lane, epoch, index and size", "{epoch: true}"));
-  descriptor.deliveries = {Delivery::kAtLeastOnce, Delivery::kNone};
+  OptionDescriptor prefix = text_option("transactional_id_prefix",
+                                        "exactly_once: begins every transactional id, for "
+                                        "access rules");
+  prefix.default_text = "millrace";
+  descriptor.options.push_back(std::move(prefix));
+  OptionDescriptor progress = text_option("progress_topic_prefix",
+                                          "exactly_once: begins the name of the topic with the commit markers, "
+                                          "<prefix>-<job id>-<sink>");
+  progress.default_text = "millrace-progress";
+  descriptor.options.push_back(std::move(progress));
+  descriptor.deliveries = {Delivery::kAtLeastOnce, Delivery::kExactlyOnce, Delivery::kNone};
   descriptor.needs_key_for_updates = true;
   descriptor.check_sink = check_sink;
   return descriptor;
@@ -274,7 +284,11 @@ KafkaSinkOptions read_kafka_sink(const OptionValues& values) {
   options.topic = values.text("topic");
   options.partitioner = values.text("partitioner");
   options.event_time_stamps = values.text("timestamp") == "event_time";
-  options.settings = connection_settings(values);
+  options.epoch_headers = values.located("headers").kind == Located::Kind::kMap;
+  options.transactional_id_prefix = values.text("transactional_id_prefix");
+  options.progress_topic_prefix = values.text("progress_topic_prefix");
+  options.connection = connection_settings(values);
+  options.settings = options.connection;
   const KafkaSettings ours{{"acks", "all"},
                            {"enable.idempotence", "true"},
                            {"compression.type", values.text("compression")},

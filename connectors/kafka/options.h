@@ -37,6 +37,10 @@ struct KafkaSinkOptions {
   std::string topic;
   std::string partitioner;
   bool event_time_stamps = false;
+  bool epoch_headers = false;
+  std::string transactional_id_prefix;
+  std::string progress_topic_prefix;
+  KafkaSettings connection;  // brokers and security only
   KafkaSettings settings;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "connectors/kafka/connect.h"
+#include "connectors/kafka/exactly_once_target.h"
 #include "connectors/kafka/options.h"
 #include "connectors/kafka/sink_writer.h"
 #include "connectors/kafka/source_reader.h"
@@ -34,6 +35,14 @@ void register_kafka(Registry& registry) {
         config, std::move(encoder), [](const KafkaSinkOptions& options, Waker* waker, KafkaTroubleCallback trouble) {
           return make_rd_producer(options.settings, options.topic, options.partitioner, waker, std::move(trouble));
         });
+  };
+  registry.factories.exactly_once["kafka"] = [](const SinkConfig& config,
+                                                const Registry& all) -> Result<ExactlyOnceTargetPtr> {
+    const auto format = all.factories.encoders.find(config.format.name);
+    if (format == all.factories.encoders.end())
+      return make_error(ErrorCode::kUnknownConnector, "no format `" + config.format.name + "` can write");
+    MR_ASSIGN(EncoderPtr encoder, format->second(config.format, config.schema, Changelog::kAppend));
+    return std::make_unique<KafkaExactlyOnceTarget>(config, std::move(encoder));
   };
 }
 
