@@ -20,6 +20,7 @@ void register_blackhole(Registry& registry) {
   sink.uses_format = false;
   sink.deliveries = {Delivery::kAtLeastOnce, Delivery::kExactlyOnce, Delivery::kNone};
   sink.accepts_updates = true;
+  sink.check_sink = [](const OptionValues&, SinkConfig& config, Diagnostics&) { config.cuts_back = true; };
   registry.plan.sinks["blackhole"] = std::move(sink);
   registry.factories.sinks["blackhole"] = [](const SinkConfig&, const Registry&) -> Result<SinkWriterPtr> {
     return std::make_unique<BlackholeWriter>();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plan/job_graph.h"
+#include "runtime/spi/exactly_once.h"
 #include "runtime/spi/format.h"
 #include "runtime/spi/sink.h"
 
@@ -29,6 +30,9 @@ SinkWriterPtr make_single_file_writer(FileSinkOptions options, EncoderPtr encode
 /// Files part-<job>-<subtask>-<number>.<extension> in a directory; a restore cuts the open one back and removes those
 /// begun behind the checkpoint.
 SinkWriterPtr make_directory_writer(FileSinkOptions options, EncoderPtr encoder);
+
+/// Files part-<job>-<lane>-<epoch>[-<part>].<extension>, each published after its checkpoint completed, by rename.
+ExactlyOnceTargetPtr make_directory_target(FileSinkOptions options, EncoderPtr encoder);
 
 /// Collects the stream's rows in memory (part of the snapshots) and writes those that are left at the end, in the order
 /// of `key` and then of all columns. `encoder` writes no `op`.

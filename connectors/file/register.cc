@@ -58,10 +58,9 @@ void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostic
   if (directory && final_state)
     diagnostics.error(ErrorCode::kConnectorOption, at, "`final: true` writes one file; the path names a directory",
                       "leave the `/` at the end out");
-  if (directory && config.delivery == Delivery::kExactlyOnce)
-    diagnostics.error(ErrorCode::kUnsupportedDelivery, at,
-                      "a directory of files cannot deliver exactly_once in this build",
-                      "one file (a path without `/` at the end) can");
+  if (directory && config.delivery == Delivery::kExactlyOnce && options.get("roll").set)
+    diagnostics.error(ErrorCode::kConnectorOption, options.located("roll").position,
+                      "`roll` has no meaning with exactly_once: every checkpoint begins new files");
   if (options.get("roll").set && !directory)
     diagnostics.error(ErrorCode::kConnectorOption, options.located("roll").position,
                       "`roll` belongs to directories; the path names one file", "a path ending in `/` is a directory");
@@ -79,9 +78,13 @@ Result<SourceReaderPtr> make_source(const SourceConfig& config, const Registry&)
   return make_file_source(std::move(options));
 }
 
-Result<SinkWriterPtr> make_sink(const SinkConfig& config, const Registry& registry) {
-  const bool final_state = config.options.boolean("final");
-  const Changelog changelog = final_state ? Changelog::kAppend : config.changelog;
+struct FileSinkParts {
+  FileSinkOptions options;
+  EncoderPtr encoder;
+};
+
+Result<FileSinkParts> file_sink_parts(const SinkConfig& config, const Registry& registry) {
+  const Changelog changelog = config.options.boolean("final") ? Changelog::kAppend : config.changelog;
   const std::string format = config.format.name.empty() ? "json" : config.format.name;
   const auto factory = registry.factories.encoders.find(format);
   if (factory == registry.factories.encoders.end())
@@ -98,7 +101,18 @@ Result<SinkWriterPtr> make_sink(const SinkConfig& config, const Registry& regist
     const CsvOptions csv = CsvOptions::from(config.format.options);
     if (csv.header) options.header = csv_header(*config.schema, csv, changelog != Changelog::kAppend);
   }
-  if (final_state)
+  return FileSinkParts{std::move(options), std::move(encoder)};
+}
+
+Result<ExactlyOnceTargetPtr> make_target(const SinkConfig& config, const Registry& registry) {
+  MR_ASSIGN(FileSinkParts parts, file_sink_parts(config, registry));
+  return make_directory_target(std::move(parts.options), std::move(parts.encoder));
+}
+
+Result<SinkWriterPtr> make_sink(const SinkConfig& config, const Registry& registry) {
+  MR_ASSIGN(auto parts, file_sink_parts(config, registry));
+  auto& [options, encoder] = parts;
+  if (config.options.boolean("final"))
     return make_final_state_writer(std::move(options), std::move(encoder), config.schema, config.changelog, config.key);
   if (!options.path.ends_with('/')) return make_single_file_writer(std::move(options), std::move(encoder));
   Diagnostics ignored;  // check_file_sink reported them
@@ -145,6 +159,7 @@ void register_file(Registry& registry) {
   sink.check_sink = check_file_sink;
   registry.plan.sinks["file"] = std::move(sink);
   registry.factories.sinks["file"] = make_sink;
+  registry.factories.exactly_once["file"] = make_target;
 }
 
 }  // namespace millrace

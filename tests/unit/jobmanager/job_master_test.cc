@@ -51,6 +51,13 @@ struct MasterFixture {
     master.reset();
     std::filesystem::remove_all(root);
   }
+  void sink_settles() {
+    auto changed = std::make_shared<JobGraph>(*graph);
+    auto sink = std::make_shared<SinkConfig>();
+    sink->delivery = Delivery::kExactlyOnce;
+    changed->nodes[1].sink = sink;
+    graph = changed;
+  }
   void start(StartRequest request = {}) {
     master.reset();
     link.sent.clear();
@@ -225,6 +232,52 @@ TEST_CASE("A job ended without a checkpoint resumes, a cancelled one does not") 
   REQUIRE(job.master->state() == JobState::kCanceled);
   job.start();
   REQUIRE(job.job_id() != first_id);
+}
+
+TEST_CASE("With an exactly-once sink nothing is triggered before the restored output is published") {
+  MasterFixture job;
+  job.sink_settles();
+  job.start();
+  job.tasks_run();
+  job.pass_ms(5000);
+  REQUIRE(job.link.of<TriggerCheckpoint>().empty());
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 1);
+}
+
+TEST_CASE("An exactly-once sink that falls behind holds triggers back") {
+  MasterFixture job;
+  job.sink_settles();
+  job.start();
+  job.tasks_run();
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  for (int i = 0; i < 4; ++i) {
+    job.pass_ms(1000);
+    job.acknowledge(job.triggered());
+  }
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 4);
+  job.pass_ms(1000);
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 4);
+  const int64_t oldest = job.link.of<CheckpointCompleted>().front().checkpoint_id;
+  job.master->handle(EpochSettled{job.job_id(), job.attempt(), job.tasks[2], "out", oldest});
+  REQUIRE(job.link.of<TriggerCheckpoint>().size() == 5);
+}
+
+TEST_CASE("A bounded job ends only after its last output is published") {
+  MasterFixture job;
+  job.sink_settles();
+  job.start();
+  job.tasks_run();
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  for (const TaskId task : job.tasks) job.master->handle(TaskFinished{job.job_id(), job.attempt(), task});
+  REQUIRE(job.link.of<TriggerCheckpoint>().back().final);
+  job.acknowledge(job.triggered());
+  REQUIRE(job.master->state() == JobState::kRunning);
+  REQUIRE(job.link.of<CancelJob>().empty());
+  job.master->handle(EpochSettled{job.job_id(), job.attempt(), job.tasks[2], "out", job.triggered()});
+  REQUIRE(job.master->state() == JobState::kEnding);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFinished);
 }
 
 }  // namespace millrace

@@ -33,6 +33,8 @@ TEST_CASE("Every answer of a task survives its wire form as its own type") {
                                            SnapshotFailed{"j", 1, 9, {2, 3}, "E0503", "disk"},
                                            TaskFinished{"j", 1, {2, 3}},
                                            TaskFailed{"j", 1, {2, 3}, "step", "E0502", "m", "h"},
+                                           RestoredSettled{"j", 1, {2, 3}, "out"},
+                                           EpochSettled{"j", 1, {2, 3}, "out", 9},
                                            JobCancelled{"j", 1}};
   for (const ToJobManager& message : messages) {
     const auto decoded = decode_to_job_manager(encode_message(message));
