@@ -5,6 +5,8 @@ memory          JSON in memory through the real pipeline: filter, then tumbling 
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
 start           process start to the first row of a bounded file of 1,000 rows, with the number of fsyncs
+kafka-to-kafka  filter and re-key from topic to topic, at_least_once next to exactly_once
+commit          milliseconds per lane and epoch of an exactly-once Kafka sink, by phase, 1 and 8 lanes
 latency         Kafka to Kafka at 5,000 events a second, next to a consumer of the source topic
 """
 import argparse
@@ -53,6 +55,12 @@ sinks: {{out: {{type: blackhole}}}}
 }
 
 
+COPY = """steps: [{{id: few, filter: price < 100000}}]
+sinks:
+  out: {{type: kafka, brokers: {brokers}, topic: {sink}, key: [bidder], format: {{type: json}}, delivery: {delivery}}}
+"""
+
+
 def run_measured(command, **options):
     """Runs a command; wall and CPU seconds and peak memory of it alone."""
     start = time.monotonic()
@@ -97,6 +105,54 @@ def bench_kafka(name, events):
         if running:
             running.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def bench_copy(events):
+    """CPU per event of the two deliveries in one run, in turn."""
+    brokers, running = with_broker()
+    directory = tempfile.mkdtemp(prefix="millrace-bench-")
+    try:
+        topic = f"bids-{os.getpid()}"
+        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events)], check=True)
+        sys.path.insert(0, os.path.join(ROOT, "tests", "kafka"))
+        import kafka  # pylint: disable=import-outside-toplevel
+        for turn in range(2):
+            for delivery in ("at_least_once", "exactly_once"):
+                sink = kafka.Kafka(brokers).create(f"{topic}-{delivery}-{turn}", 4)
+                path = os.path.join(directory, "job.yaml")
+                text = (SOURCE + COPY).format(directory=directory, brokers=brokers, topic=topic, sink=sink,
+                                              delivery=delivery)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text.replace("interval: 10s", "interval: 1s"))
+                code, figures = run_measured([MILLRACE, "run", path, "--listen", "127.0.0.1:0", "--fresh"],
+                                             stderr=open(os.path.join(directory, "log"), "w", encoding="utf-8"))
+                if code != 0:
+                    sys.stderr.write(open(os.path.join(directory, "log"), encoding="utf-8").read())
+                    return code
+                print(json.dumps({"bench": "kafka-to-kafka", "delivery": delivery, "events": events, **figures,
+                                  "events_per_cpu_s": round(events / figures["cpu_s"])}), flush=True)
+        return 0
+    finally:
+        if running:
+            running.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def bench_commit():
+    brokers, running = with_broker()
+    try:
+        sys.path.insert(0, os.path.join(ROOT, "tests", "kafka"))
+        import kafka  # pylint: disable=import-outside-toplevel
+        topic = kafka.Kafka(brokers).create(f"commits-{os.getpid()}", 4)
+        for lanes, epochs, rows in ((1, 50, 1), (1, 50, 1000), (1, 10, 100_000), (8, 50, 1000)):
+            code = subprocess.run([os.path.join(TOOLS, "bench_commit"), brokers, topic, str(lanes), str(epochs),
+                                   str(rows)], check=False).returncode
+            if code != 0:
+                return code
+        return 0
+    finally:
+        if running:
+            running.stop()
 
 
 def bench_memory(events):
@@ -162,6 +218,10 @@ def main():
         return bench_kafka(arguments.name, arguments.events)
     if arguments.name == "memory":
         return bench_memory(arguments.events)
+    if arguments.name == "kafka-to-kafka":
+        return bench_copy(arguments.events)
+    if arguments.name == "commit":
+        return bench_commit()
     if arguments.name == "start":
         return bench_start()
     if arguments.name == "latency":

@@ -39,6 +39,22 @@ Error lane_error(int err, const std::string& what) {
   return error;
 }
 
+/// Adds the time of its life to a phase.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(double* phase) : phase_(phase), began_(std::chrono::steady_clock::now()) {}
+  ~PhaseTimer() {
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began_;
+    if (phase_ != nullptr) *phase_ += took.count();
+  }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  double* phase_;
+  std::chrono::steady_clock::time_point began_;
+};
+
 class KafkaLaneSession final : public LaneSession {
  public:
   explicit KafkaLaneSession(KafkaLaneConfig config) : config_(std::move(config)) {}
@@ -49,6 +65,7 @@ class KafkaLaneSession final : public LaneSession {
   }
 
   Status open() {
+    const PhaseTimer timer(phase(&KafkaLaneTimes::create));
     KafkaSettings settings = config_.options->settings;
     settings.emplace_back("transactional.id", config_.options->transactional_id_prefix + "-" + config_.lane.text());
     settings.emplace_back("transaction.timeout.ms", "30000");
@@ -68,28 +85,28 @@ class KafkaLaneSession final : public LaneSession {
 
   Result<std::optional<CommitMarker>> last_committed() override {
     MR_TRY(config_.progress->ensure(config_.lane.lanes));
+    MR_TRY(init());
+    const PhaseTimer timer(phase(&KafkaLaneTimes::marker));
+    return config_.progress->read(config_.lane.lane);
+  }
+
+  Status init() {
+    const PhaseTimer timer(phase(&KafkaLaneTimes::init));
     for (int attempt = 0;; ++attempt) {
       if (*config_.stopping) return make_error(ErrorCode::kCancelled, "the sink goes away");
       const RdError error(rd_kafka_init_transactions(handle_.get(), kInitMs));
-      if (!error) break;
+      if (!error) return {};
       if (rd_kafka_error_is_retriable(error.get()) != 0 && attempt < 6) continue;
       return std::unexpected(lane_error(rd_kafka_error_code(error.get()), "kafka transactions of " + name()));
     }
-    return config_.progress->read(config_.lane.lane);
   }
 
   Status commit(const CommitMarker& marker, const std::string& target, PartRows* rows) override {
     if (target != config_.options->topic) {
       MR_ASSIGN(topic_, make_topic(target));
     }
-    if (const RdError error(rd_kafka_begin_transaction(handle_.get())); error) {
-      return std::unexpected(lane_error(rd_kafka_error_code(error.get()), "kafka begin of " + name()));
-    }
-    if (rows != nullptr) MR_TRY(produce_rows(marker, *rows));
-    crash_point("commit.produced");
-    MR_TRY(produce_marker(marker));
-    MR_TRY(flush());
-    crash_point("commit.flushed");
+    MR_TRY(produce_all(marker, rows));
+    const PhaseTimer timer(phase(&KafkaLaneTimes::commit));
     if (const RdError error(rd_kafka_commit_transaction(handle_.get(), kCommitMs)); error) {
       return std::unexpected(lane_error(rd_kafka_error_code(error.get()), "kafka commit of " + name()));
     }
@@ -99,6 +116,23 @@ class KafkaLaneSession final : public LaneSession {
 
  private:
   [[nodiscard]] std::string name() const { return config_.lane.text(); }
+  double* phase(double KafkaLaneTimes::* member) const {
+    return config_.times != nullptr ? &(config_.times->*member) : nullptr;
+  }
+
+  /// Rows and marker in an open transaction, all of them acknowledged.
+  Status produce_all(const CommitMarker& marker, PartRows* rows) {
+    const PhaseTimer timer(phase(&KafkaLaneTimes::produce));
+    if (const RdError error(rd_kafka_begin_transaction(handle_.get())); error) {
+      return std::unexpected(lane_error(rd_kafka_error_code(error.get()), "kafka begin of " + name()));
+    }
+    if (rows != nullptr) MR_TRY(produce_rows(marker, *rows));
+    crash_point("commit.produced");
+    MR_TRY(produce_marker(marker));
+    MR_TRY(flush());
+    crash_point("commit.flushed");
+    return {};
+  }
 
   Result<RdTopic> make_topic(const std::string& topic) {
     rd_kafka_topic_conf_t* conf = rd_kafka_topic_conf_new();

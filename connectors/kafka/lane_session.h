@@ -13,11 +13,21 @@
 
 namespace millrace {
 
+/// Milliseconds of a session's phases, for measuring.
+struct KafkaLaneTimes {
+  double create = 0;
+  double init = 0;
+  double marker = 0;
+  double produce = 0;
+  double commit = 0;
+};
+
 struct KafkaLaneConfig {
   const KafkaSinkOptions* options = nullptr;
   KafkaProgressTopic* progress = nullptr;
   const std::atomic<bool>* stopping = nullptr;
   LaneId lane;
+  KafkaLaneTimes* times = nullptr;  // may be null
 };
 
 Result<std::unique_ptr<LaneSession>> open_kafka_session(const KafkaLaneConfig& config);
