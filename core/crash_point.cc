@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
 #include <string>
 
@@ -25,7 +26,7 @@ const CrashWish& crash_wish() {
     if (text == nullptr) return read;
     read.name = text;
     if (const size_t colon = read.name.rfind(':'); colon != std::string::npos) {
-      read.passage = std::strtol(read.name.c_str() + colon + 1, nullptr, 10);
+      (void)std::from_chars(read.name.data() + colon + 1, read.name.data() + read.name.size(), read.passage);
       read.name.resize(colon);
     }
     return read;

@@ -69,6 +69,7 @@ void JobUnderTest::replace_connectors(const Registry& registry) {
     } else if (node.kind == NodeKind::kSink) {
       auto config = std::make_shared<SinkConfig>(*node.sink);
       config->connector = kCaptureConnector;
+      config->cuts_back = true;  // captured rows go back with the state; nothing is committed
       config->format = format;
       changelogs_[node.id] = config->changelog;
       node.sink = std::move(config);

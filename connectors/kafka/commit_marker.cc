@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace millrace {
@@ -23,7 +24,8 @@ Result<CommitMarker> decode_kafka_marker(std::string_view value) {
     const auto json = nlohmann::json::parse(value);
     CommitMarker marker;
     marker.generation = json.at("generation").get<int64_t>();
-    marker.incarnation = std::stoull(json.at("incarnation").get<std::string>(), nullptr, 16);
+    const auto hex = json.at("incarnation").get<std::string>();
+    (void)std::from_chars(hex.data(), hex.data() + hex.size(), marker.incarnation, 16);
     marker.epoch = json.at("epoch").get<int64_t>();
     marker.part = json.at("part").get<uint32_t>();
     marker.parts = json.at("parts").get<uint32_t>();

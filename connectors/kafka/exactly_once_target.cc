@@ -1,12 +1,12 @@
 #include "connectors/kafka/exactly_once_target.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "connectors/kafka/lane_session.h"
 #include "connectors/kafka/out_row.h"
 #include "connectors/kafka/refused_rows.h"
 #include "core/log.h"
+#include "data/number_text.h"
 
 namespace millrace {
 
@@ -26,7 +26,7 @@ Status KafkaExactlyOnceTarget::open(const TargetContext& context) {
                                                   "Rows sent to the dead letters", context.labels);
   }
   const std::string wish = kafka_setting(options_.settings, "message.max.bytes");
-  record_bytes_max_ = wish.empty() ? kClientRecordBytesMax : std::strtoll(wish.c_str(), nullptr, 10);
+  record_bytes_max_ = parse_int64(wish).value_or(kClientRecordBytesMax);
   auto limit = progress_->max_message_bytes(options_.topic);
   if (limit) {
     record_bytes_max_ = std::min(record_bytes_max_, *limit);

@@ -3,9 +3,9 @@
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
-#include <thread>
 
 #include "connectors/kafka/commit_marker.h"
+#include "data/number_text.h"
 
 namespace millrace {
 
@@ -133,7 +133,7 @@ Status KafkaProgressTopic::await_partitions(uint32_t lanes) {
   for (int i = 0; i < 100; ++i) {
     MR_ASSIGN(const int32_t count, partition_count());
     if (count >= static_cast<int32_t>(lanes)) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    rd_kafka_poll(client_.get(), 20);
   }
   return make_error(ErrorCode::kUnreachable, "kafka progress topic " + topic_ + " has no leaders yet");
 }
@@ -170,8 +170,7 @@ Result<int64_t> KafkaProgressTopic::max_message_bytes(const std::string& topic) 
     MR_ASSIGN(client_, open(false));
   }
   MR_ASSIGN(const std::string text, topic_setting(topic, "max.message.bytes"));
-  const int64_t bytes = std::strtoll(text.c_str(), nullptr, 10);
-  return bytes > 0 ? bytes : INT64_MAX;
+  return parse_int64(text).value_or(INT64_MAX);
 }
 
 Status KafkaProgressTopic::ensure(uint32_t lanes) {

@@ -153,7 +153,7 @@ def test_a_fresh_job_under_an_old_name_publishes_everything(env):
     assert seqs(env.kafka, sink) == sorted(list(range(30)) * 2), "the predecessor's markers are not ours"
 
 
-def test_a_snapshot_older_than_the_marker_is_refused_and_a_fork_goes_its_own_way(env):
+def test_a_snapshot_older_than_the_marker_is_refused(env):
     source, sink = env.topic("in"), env.topic("out")
     job = env.job(exactly_once(env, source, sink, name="old"))
     env.kafka.produce(source, events(0, 10))

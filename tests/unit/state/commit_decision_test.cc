@@ -14,6 +14,15 @@ CommitMarker marker_of(int64_t generation, uint64_t incarnation, int64_t epoch, 
 
 CommitMarker our_marker(int64_t epoch, uint32_t part = 0) { return marker_of(7, 0xabc, epoch, part); }
 
+struct ClaimRow {
+  const char* start;
+  std::optional<CommitMarker> found;
+  RestoredLane lane;
+  LaneRules rules;
+  ClaimVerdict expected;
+  EpochPart claimed;
+};
+
 }  // namespace
 
 TEST_CASE("a part is published unless the marker covers it, and only by the lane's owner") {
@@ -44,69 +53,64 @@ TEST_CASE("a part is published unless the marker covers it, and only by the lane
 }
 
 TEST_CASE("a lane is claimed at the start of an attempt, unless output would be lost or repeated") {
-  struct Row {
-    const char* start;
-    std::optional<CommitMarker> found;
-    RestoredLane lane;
-    LaneRules rules;
-    ClaimVerdict expected;
-    EpochPart claimed;
-  };
   const LaneRules strict{};
   const LaneRules republish{.republish = true, .accept_lost_progress = false};
   const LaneRules accept{.republish = false, .accept_lost_progress = true};
-  const Row row = GENERATE_COPY(
-      Row{"fresh job", std::nullopt, {0, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
-      Row{"fresh job, claim repeated", our_marker(0), {0, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
-      Row{"restart behind the last commit",
-          marker_of(6, 1, 5),
-          {5, EpochPart{4, 0}},
-          strict,
-          ClaimVerdict::kClaim,
-          {5, 0}},
-      Row{"restart between parts",
-          marker_of(6, 1, 5, 1, 3),
-          {5, EpochPart{4, 0}},
-          strict,
-          ClaimVerdict::kClaim,
-          {5, 1}},
-      Row{"down for weeks, nothing published",
-          marker_of(6, 1, 4),
-          {5, EpochPart{4, 0}},
-          strict,
-          ClaimVerdict::kClaim,
-          {4, 0}},
-      Row{"new lane of a restored job", std::nullopt, {5, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
-      Row{"a newer attempt is there", marker_of(8, 1, 5), {5, {}}, strict, ClaimVerdict::kSuperseded, {}},
-      Row{"two owners of one attempt", marker_of(7, 1, 5), {5, {}}, strict, ClaimVerdict::kTwoOwners, {}},
-      Row{"two owners, whatever is accepted", marker_of(7, 1, 5), {5, {}}, republish, ClaimVerdict::kTwoOwners, {}},
-      Row{"snapshot older than the marker",
-          marker_of(6, 1, 9),
-          {5, EpochPart{5, 0}},
-          strict,
-          ClaimVerdict::kOlderState,
-          {}},
-      Row{"the same with --republish",
-          marker_of(6, 1, 9),
-          {5, EpochPart{5, 0}},
-          republish,
-          ClaimVerdict::kClaim,
-          {9, 0}},
-      Row{"progress deleted", std::nullopt, {5, EpochPart{5, 0}}, strict, ClaimVerdict::kLost, {}},
-      Row{"progress deleted, lane never published",
-          std::nullopt,
-          {5, EpochPart{0, 0}},
-          strict,
-          ClaimVerdict::kLost,
-          {}},
-      Row{"progress older than remembered", marker_of(6, 1, 3), {5, EpochPart{5, 0}}, strict, ClaimVerdict::kLost, {}},
-      Row{"deleted, --accept-lost-progress", std::nullopt, {5, EpochPart{5, 2}}, accept, ClaimVerdict::kClaim, {5, 2}},
-      Row{"--republish does not accept a loss",
-          std::nullopt,
-          {5, EpochPart{5, 0}},
-          republish,
-          ClaimVerdict::kLost,
-          {}});
+  const ClaimRow row = GENERATE_COPY(
+      ClaimRow{"fresh job", std::nullopt, {0, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
+      ClaimRow{"fresh job, claim repeated", our_marker(0), {0, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
+      ClaimRow{"restart behind the last commit",
+               marker_of(6, 1, 5),
+               {5, EpochPart{4, 0}},
+               strict,
+               ClaimVerdict::kClaim,
+               {5, 0}},
+      ClaimRow{"restart between parts",
+               marker_of(6, 1, 5, 1, 3),
+               {5, EpochPart{4, 0}},
+               strict,
+               ClaimVerdict::kClaim,
+               {5, 1}},
+      ClaimRow{"down for weeks, nothing published",
+               marker_of(6, 1, 4),
+               {5, EpochPart{4, 0}},
+               strict,
+               ClaimVerdict::kClaim,
+               {4, 0}},
+      ClaimRow{"new lane of a restored job", std::nullopt, {5, {}}, strict, ClaimVerdict::kClaim, {0, 0}},
+      ClaimRow{"a newer attempt is there", marker_of(8, 1, 5), {5, {}}, strict, ClaimVerdict::kSuperseded, {}},
+      ClaimRow{"two owners of one attempt", marker_of(7, 1, 5), {5, {}}, strict, ClaimVerdict::kTwoOwners, {}},
+      ClaimRow{
+          "two owners, whatever is accepted", marker_of(7, 1, 5), {5, {}}, republish, ClaimVerdict::kTwoOwners, {}},
+      ClaimRow{"snapshot older than the marker",
+               marker_of(6, 1, 9),
+               {5, EpochPart{5, 0}},
+               strict,
+               ClaimVerdict::kOlderState,
+               {}},
+      ClaimRow{"the same with --republish",
+               marker_of(6, 1, 9),
+               {5, EpochPart{5, 0}},
+               republish,
+               ClaimVerdict::kClaim,
+               {9, 0}},
+      ClaimRow{"progress deleted", std::nullopt, {5, EpochPart{5, 0}}, strict, ClaimVerdict::kLost, {}},
+      ClaimRow{"progress deleted, lane never published",
+               std::nullopt,
+               {5, EpochPart{0, 0}},
+               strict,
+               ClaimVerdict::kLost,
+               {}},
+      ClaimRow{
+          "progress older than remembered", marker_of(6, 1, 3), {5, EpochPart{5, 0}}, strict, ClaimVerdict::kLost, {}},
+      ClaimRow{
+          "deleted, --accept-lost-progress", std::nullopt, {5, EpochPart{5, 2}}, accept, ClaimVerdict::kClaim, {5, 2}},
+      ClaimRow{"--republish does not accept a loss",
+               std::nullopt,
+               {5, EpochPart{5, 0}},
+               republish,
+               ClaimVerdict::kLost,
+               {}});
   INFO(row.start);
   const ClaimDecision decision = decide_claim(row.found, kUs, row.lane, row.rules);
   REQUIRE(decision.verdict == row.expected);
