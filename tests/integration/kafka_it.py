@@ -166,7 +166,8 @@ def test_validate_connect_asks_the_brokers(env):
     job = env.job(pass_through(env.kafka, source, "no-such-target"))
 
     def validate():
-        return subprocess.run([MILLRACE, "validate", "--connect", job.file], capture_output=True, text=True, check=False)
+        command = [MILLRACE, "validate", "--connect", job.file]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     answer = validate()
     assert answer.returncode == 1 and "E0306" in answer.stderr and "no-such-target" in answer.stderr, answer.stderr
