@@ -33,7 +33,8 @@ def test_rows_of_all_types_are_appended(env):
     env.postgres.execute("CREATE TABLE t (b boolean, i smallint, n bigint, d numeric(10,2), f float8, s varchar(10), "
                          "y bytea, day date, at time, ts timestamp, tz timestamptz, l jsonb, extra int DEFAULT 7)")
     rows = [{"b": True, "i": -3, "n": 2**62, "d": "12.34", "f": 0.1, "s": "a\t\"\\\nü", "y": "AAH/",
-             "day": "2020-02-29", "at": "12:34:56.789", "ts": "2021-01-02 03:04:05.678", "tz": 1609556645678, "l": [1, 2]}, {}]
+             "day": "2020-02-29", "at": "12:34:56.789", "ts": "2021-01-02 03:04:05.678", "tz": 1609556645678,
+             "l": [1, 2]}, {}]
     schema = ("b: BOOLEAN, i: INT, n: BIGINT, d: 'DECIMAL(10,2)', f: DOUBLE, s: STRING, y: BYTES, day: DATE, at: TIME, "
               "ts: TIMESTAMP(3), tz: TIMESTAMP(3), l: ARRAY<INT>")
     make_job(env, rows, schema, "t").run()
