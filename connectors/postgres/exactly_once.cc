@@ -9,6 +9,7 @@
 #include "connectors/postgres/options.h"
 #include "connectors/postgres/row_text.h"
 #include "connectors/postgres/table_writer.h"
+#include "core/crash_point.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "data/number_text.h"
@@ -55,8 +56,11 @@ class PgLaneSession final : public LaneSession {
 
   Status commit(const CommitMarker& marker, const std::string& target, PartRows* rows) override {
     if (rows != nullptr) MR_TRY(write_rows(target, *rows));
+    crash_point("commit.produced");
     MR_TRY(write_marker(marker));
+    crash_point("commit.flushed");
     Status done = connection_->run("COMMIT");
+    crash_point("commit.sent");
     if (done || done.error().code != ErrorCode::kOutputRefused || rows == nullptr) return done;
     // A deferred constraint: run it again, checked row by row, to tell which row; nothing of that is kept.
     MR_TRY(connection_->run("BEGIN; SET CONSTRAINTS ALL IMMEDIATE"));

@@ -10,8 +10,6 @@ namespace millrace {
 void register_postgres(Registry& registry) {
   registry.plan.sinks["postgres"] = postgres_sink_descriptor();
   registry.factories.sinks["postgres"] = [](const SinkConfig& config, const Registry&) -> Result<SinkWriterPtr> {
-    if (config.delivery == Delivery::kExactlyOnce)  // never a silent change: that is the other factory's
-      return make_error(ErrorCode::kNotSupportedYet, "`postgres` cannot deliver exactly_once in this build");
     return std::make_unique<PgSinkWriter>(config);
   };
   registry.factories.exactly_once["postgres"] =
