@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import wait_until
+from kafka import Kafka
 from kafka_it import events, pass_through, seqs
 
 EXACTLY = ", delivery: exactly_once"
@@ -211,3 +212,55 @@ def test_files_of_a_directory_appear_once_whatever_crashes(env):
     for file in sorted(collected.iterdir(), key=lambda path: int(path.stem.split("-")[3])):
         rows += [json.loads(line)["n"] for line in file.read_text().splitlines()]
     assert rows == list(range(3000))
+
+
+def test_a_broker_restart_in_the_middle(env):
+    broker = env.own_broker()
+    kafka = Kafka(broker.address)
+    source, sink = kafka.create("in", 2), kafka.create("out", 2)
+    job = env.job(pass_through(kafka, source, sink, sink_more=EXACTLY)).start()
+    kafka.produce(source, events(0, 500))
+    wait_until(lambda: len(kafka.consume(sink)) > 0, "the first committed rows")
+    kafka.produce(source, events(500, 1000))
+    broker.kill()
+    broker.start()
+    kafka = Kafka(broker.address)
+    kafka.produce(source, events(1000, 1500))
+    wait_until(lambda: len(kafka.consume(sink)) >= 1500, "1500 committed rows", 90)
+    job.stop()
+    found = [json.loads(record["value"])["seq"] for record in kafka.consume(sink)]
+    assert sorted(found) == list(range(1500))
+
+
+def test_a_row_that_the_topic_never_takes_is_refused_before_it_enters_a_segment(env):
+    source, sink = env.topic("in"), env.topic("out", max_message_bytes=2000)
+    env.kafka.produce(source, [{"seq": 0, "user": "u"}, {"seq": 1, "user": "x" * 3000}, {"seq": 2, "user": "u"}])
+    job = env.job(exactly_once(env, source, sink, name="large", more="bounded: latest"))
+    job.run(expect=1)
+    assert "max.message.bytes" in job.stderr
+    text = exactly_once(env, source, sink, name="letters", more="bounded: latest", sink_more=", on_error: dead_letter")
+    job = env.job(text + "  letters: {type: print, input: out.dead_letter}\n").run()
+    assert seqs(env.kafka, sink) == [0, 2]
+    letter, = job.rows()
+    assert letter["step"] == "out"
+
+
+def test_a_fork_beside_the_original_publishes_its_own_rows(env):
+    source, sink, other = env.topic("in"), env.topic("out"), env.topic("fork")
+    job = env.job(exactly_once(env, source, sink, name="original"))
+    env.kafka.produce(source, events(0, 10))
+    job.start()
+    wait_until(lambda: committed(env, sink) == 10, "10 committed rows")
+    job.stop()
+    newest = max((job.directory / "checkpoints" / "original").glob("chk-*/_metadata"),
+                 key=lambda path: int(path.parent.name[4:])).parent
+    fork = env.job(exactly_once(env, source, other, name="forked"))
+    env.kafka.produce(source, events(10, 20))
+    fork.start("--fork", str(newest))
+    job.start()
+    wait_until(lambda: committed(env, sink) == 20, "20 rows of the original")
+    wait_until(lambda: committed(env, other) == 10, "10 rows of the fork")
+    fork.stop()
+    job.stop()
+    assert seqs(env.kafka, sink) == list(range(20))
+    assert seqs(env.kafka, other) == list(range(10, 20))
