@@ -150,3 +150,21 @@ def test_a_constraint_violated_at_the_commit_fails_the_job_and_names_the_row(env
     for words in ["sink `ledger`, lane 0, epoch ", "row 0 of table ledger", "duplicate key"]:
         assert words in bank.job.stderr, bank.job.stderr
     assert bank.written() == 10
+
+
+def test_deleted_progress_is_noticed(env):
+    bank = Bank(env, env.postgres)
+    bank.transfer(20)
+    bank.job.start()
+    wait_until(bank.settled, "the first rows")
+    bank.job.stop()
+    bank.database.execute("DELETE FROM millrace_progress")
+    bank.transfer(20)
+    bank.job.start()
+    assert bank.job.wait(30) not in (0, 130)
+    assert "--accept-lost-progress" in bank.job.stderr, bank.job.stderr
+    assert bank.written() == 40, "nothing more was written"
+    bank.job.start("--accept-lost-progress")
+    wait_until(bank.settled, "the rows of both runs")
+    bank.job.stop()
+    bank.check()
