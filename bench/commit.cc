@@ -95,7 +95,12 @@ int run_commit_bench(char** argv) {
       for (long epoch = 0; epoch <= bench.epochs && !failed; ++epoch) {
         KafkaLaneTimes one;
         LaneBench mine{bench.options, progress[lane].get(), {}, bench.job, bench.lanes, bench.epochs, bench.rows};
-        if (Status status = run_epoch(mine, lane, epoch + 1, one); !status) {
+        Status status = run_epoch(mine, lane, epoch + 1, one);
+        for (int again = 0; !status && status.error().transient() && again < 20; ++again) {
+          one = {};  // a topic that was just made has no leader for a moment
+          status = run_epoch(mine, lane, epoch + 1, one);
+        }
+        if (!status) {
           std::fprintf(stderr, "%s\n", status.error().to_string().c_str());
           failed = true;
         }

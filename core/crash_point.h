@@ -1,13 +1,16 @@
 // Named places where a test build dies at once, as kill -9 would: MILLRACE_CRASH_AT=<name>[:<n>] in the environment,
-// the n-th passage counting from 1. Nothing in release builds. Any thread.
+// the n-th passage counting from 1. MILLRACE_BUG=<name> switches a seeded bug on, which a checker has to notice.
+// Nothing of it in release builds. Any thread.
 #pragma once
 
 namespace millrace {
 
 #ifdef MILLRACE_TEST_HOOKS
 void crash_point(const char* name);
+bool seeded_bug(const char* name);
 #else
 inline void crash_point(const char* /*name*/) {}
+inline bool seeded_bug(const char* /*name*/) { return false; }
 #endif
 
 }  // namespace millrace

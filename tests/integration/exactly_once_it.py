@@ -264,3 +264,21 @@ def test_a_fork_beside_the_original_publishes_its_own_rows(env):
     job.stop()
     assert seqs(env.kafka, sink) == list(range(20))
     assert seqs(env.kafka, other) == list(range(10, 20))
+
+
+def test_the_checker_notices_a_marker_that_is_ignored(env):
+    source, sink = env.topic("in"), env.topic("out")
+    env.kafka.produce(source, events(0, 50))
+    job = env.job(exactly_once(env, source, sink), MILLRACE_CRASH_AT="commit.sent:2")
+    job.start()
+    dies(job)
+    job.environment = {**job.environment, "MILLRACE_CRASH_AT": "", "MILLRACE_BUG": "skip_marker"}
+    job.start()
+    wait_until(lambda: committed(env, sink) > 50, "repeated rows")
+    job.stop()
+    try:
+        check_output(env, sink, 50)
+    except AssertionError as error:
+        assert "repeated" in str(error)
+        return
+    raise AssertionError("the checker saw nothing")
