@@ -10,6 +10,7 @@ void register_aggregates(FunctionRegistry& functions) {
   register_statistics(functions);
   register_booleans(functions);
   register_lists(functions);
+  register_sketches(functions);
 }
 
 }  // namespace millrace

@@ -1,5 +1,5 @@
-// Registers COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, STDDEV_*, VAR_*, BOOL_AND, BOOL_OR, LISTAGG and
-// ARRAY_AGG. Called once at start by the wiring; the registry is read only afterwards.
+// Registers COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, STDDEV_*, VAR_*, BOOL_AND, BOOL_OR, LISTAGG,
+// ARRAY_AGG and the sketches. Called once at start by the wiring; the registry is read only afterwards.
 #pragma once
 
 #include "plan/expr/function_registry.h"
@@ -16,5 +16,6 @@ void register_first_last(FunctionRegistry& functions);
 void register_statistics(FunctionRegistry& functions);
 void register_booleans(FunctionRegistry& functions);
 void register_lists(FunctionRegistry& functions);
+void register_sketches(FunctionRegistry& functions);
 
 }  // namespace millrace

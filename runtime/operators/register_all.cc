@@ -9,6 +9,7 @@
 #include "runtime/operators/over/over.h"
 #include "runtime/operators/pattern/pattern.h"
 #include "runtime/operators/process/process.h"
+#include "runtime/operators/sample/sample.h"
 #include "runtime/operators/sort/sort.h"
 #include "runtime/operators/top/top.h"
 #include "runtime/operators/union/union.h"
@@ -26,6 +27,7 @@ void register_operators(Registry& registry) {
   register_over(registry);
   register_pattern(registry);
   register_process(registry);
+  register_sample(registry);
   register_sort(registry);
   register_top(registry);
   register_union(registry);

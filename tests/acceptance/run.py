@@ -17,7 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TUMBLING = ["ds_tumbling_10s", "ds_tumbling_10s_edge", "ds_tumbling_10s_negoffset_edge", "ds_tumbling_10s_offset3s",
             "ds_tumbling_10s_offset3s_edge", "ds_tumbling_1d_offset_m8h", "ds_tumbling_1d_offset_m8h_edge"]
 OTHERS = ["ds_sliding_60s_10s_lateness30s", "ds_session_10s_lateness60s", "ds_count_10_3",
-          "ds_global_count_or_time_small", "ds_tumbling_10s_continuous2s", "sw_distinct_filter"]
+          "ds_global_count_or_time_small", "ds_tumbling_10s_continuous2s", "sw_distinct_filter", "su_agg_of_agg",
+          "su_topn_retract", "su_dedup_last", "su_over_range", "pf_timer_chain_delete", "mr_v_shape", "sj_join_agg"]
 
 
 def unpack(folder, into):

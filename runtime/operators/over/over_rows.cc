@@ -22,12 +22,15 @@ struct OverState {
   std::deque<std::pair<int64_t, std::string>> handled;  // rows that later frames need
   int64_t last = 0;                                     // the last time handled
   int64_t clean_up = kWatermarkMin;                     // range frames: when the key is forgotten
+  std::set<int64_t> timers;                             // range frames: all that are set, also those put off
 };
 
 struct OverCodec {
   static void save(const OverState& state, ByteWriter& out) {
     out.put(state.last);
     out.put(state.clean_up);
+    out.put_varint(state.timers.size());
+    for (const int64_t time : state.timers) out.put(time);
     out.put_varint(state.waiting.size());
     for (const auto& [time, rows] : state.waiting) {
       out.put(time);
@@ -43,6 +46,7 @@ struct OverCodec {
   static bool load(ByteReader& in, OverState& state) {
     state.last = in.get<int64_t>();
     state.clean_up = in.get<int64_t>();
+    for (uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) state.timers.insert(in.get<int64_t>());
     for (uint64_t times = in.get_varint(); times > 0 && in.ok(); --times) {
       auto& rows = state.waiting[in.get<int64_t>()];
       for (uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) rows.emplace_back(in.get_string());
@@ -119,25 +123,29 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
     }
     OverState& state = store_->at(in.key);
     state.waiting[in.time].push_back(std::move(bytes));
-    set_timer(in.time, in.key);
+    wake(state, in.time, in.key);
     if (config_->frame == OverFrame::kRange && state.clean_up < in.time + config_->preceding + 1) {
       state.clean_up = in.time + config_->preceding + config_->preceding / 2 + 1;
-      set_timer(state.clean_up, in.key);
+      wake(state, state.clean_up, in.key);
     }
     return {};
   }
 
   Status fire(const std::string& key, int64_t time) override {
     OverState* state = store_->find(key);
+    if (state == nullptr) return {};
     if (config_->frame == OverFrame::kRange) {
-      if (state != nullptr && state->clean_up != kWatermarkMin && state->clean_up <= time) {
-        store_->erase(key);
+      state->timers.erase(time);
+      if (state->clean_up != kWatermarkMin && state->clean_up <= time) {
+        OverState forgotten;
+        forgotten.timers = std::move(state->timers);
+        *state = std::move(forgotten);
+        if (state->timers.empty()) store_->erase(key);
         return {};
       }
       // Any timer of the key counts, that of a clean-up which was put off and that of a row which is gone, too.
-      store_->at(key).last = time;
+      state->last = time;
     }
-    if (state == nullptr) return {};
     auto rows = state->waiting.extract(time);
     if (rows.empty()) return {};
     if (config_->frame == OverFrame::kRange) {
@@ -156,7 +164,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
 
   void timers_of(const std::string& key, OverState& state) override {
     for (const auto& [time, rows] : state.waiting) set_timer(time, key);
-    if (config_->frame == OverFrame::kRange && state.clean_up != kWatermarkMin) set_timer(state.clean_up, key);
+    for (const int64_t time : state.timers) set_timer(time, key);
   }
 
   [[nodiscard]] bool full() const override { return built_.rows() >= kBatchRowsMax / 2 || late_.full(); }
@@ -166,6 +174,10 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   }
 
  private:
+  void wake(OverState& state, int64_t time, std::string_view key) {
+    if (config_->frame == OverFrame::kRange) state.timers.insert(time);
+    set_timer(time, key);
+  }
   [[nodiscard]] bool bounded() const {
     return config_->frame == OverFrame::kRows || config_->frame == OverFrame::kRange;
   }
