@@ -26,6 +26,9 @@ if(MILLRACE_SANITIZER)
   target_compile_options(millrace_dependencies INTERFACE -fsanitize=${sanitizers} -fno-omit-frame-pointer
     -Wno-maybe-uninitialized -Wno-tsan)
   target_link_options(millrace_dependencies INTERFACE -fsanitize=${sanitizers})
+  if(MILLRACE_SANITIZER STREQUAL "thread") # core/tsan_threads.cc
+    target_link_options(millrace_dependencies INTERFACE -Wl,-u,thrd_create -Wl,-u,thrd_join)
+  endif()
   set(MILLRACE_ALLOCATOR "")
 endif()
 target_link_libraries(millrace_dependencies INTERFACE Threads::Threads fmt::fmt yaml-cpp simdjson::simdjson
