@@ -58,7 +58,8 @@ Batch kafka_rows(const std::vector<std::pair<std::string, RowKind>>& rows) {
   Batch batch;
   batch.rows = static_cast<uint32_t>(rows.size());
   auto arena = std::make_shared<Arena>();
-  for (const Field& field : kafka_rows_schema()->fields) {
+  const auto schema = kafka_rows_schema();
+  for (const Field& field : schema->fields) {
     auto column = make_column(*field.type);
     column->resize(batch.rows);
     for (uint32_t i = 0; i < batch.rows; ++i) {
