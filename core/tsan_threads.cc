@@ -59,6 +59,8 @@ int thrd_join(thrd_t thread, int* result) {
   return as_c11(error);
 }
 
+void call_once(once_flag* flag, void (*run)()) { pthread_once(reinterpret_cast<pthread_once_t*>(flag), run); }
+
 int mtx_init(mtx_t* mutex, int type) {
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
