@@ -69,6 +69,7 @@ class Job:
 
     def stop(self) -> int:
         """Ctrl-C: a final checkpoint, then the end."""
+        wait_until(lambda: "listening rest=" in self.stderr or self.process.poll() is not None, "signals are handled")
         self.process.send_signal(signal.SIGINT)
         code = self.wait()
         assert code == 130, f"exit code {code} after SIGINT, not 130"
