@@ -2,6 +2,7 @@
 import json
 import random
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,23 +95,28 @@ def test_a_job_resumes_at_another_parallelism(env):
 
 def test_kill_9_in_the_middle_loses_nothing(env):
     source, sink = env.topic("in", 4), env.topic("out", 2)
-    total, piece = 40_000, 1_000
+    killed = threading.Event()
 
-    def feed():  # while the job is killed, so that every run finds something left to read
-        for first in range(0, total, piece):
-            env.kafka.lines(source, [json.dumps(e) for e in events(first, first + piece)])
-            time.sleep(0.05)
+    def feed() -> int:  # while the job is killed, so that every run finds something left to read
+        total, piece = 0, 1_000
+        while not killed.wait(0.05):
+            env.kafka.lines(source, [json.dumps(e) for e in events(total, total + piece)])
+            total += piece
+        return total
 
     job = env.job(pass_through(env.kafka, source, sink, settings=", parallelism: 2"))
     moments = random.Random(3)
     with ThreadPoolExecutor(1) as feeder:
         fed = feeder.submit(feed)
-        for _ in range(4):
-            enough = env.kafka.count(sink) + moments.randrange(1, 2000)
-            job.start()
-            wait_until(lambda: env.kafka.count(sink) > enough, "some progress")
-            job.kill()
-        fed.result()
+        try:
+            for _ in range(4):
+                enough = env.kafka.count(sink) + moments.randrange(1, 2000)
+                job.start()
+                wait_until(lambda: env.kafka.count(sink) > enough, "some progress")
+                job.kill()
+        finally:
+            killed.set()
+    total = fed.result()
     job.start()
     wait_until(lambda: env.kafka.count(sink) >= total, f"{total} records in the sink", 60)
     wait_until(lambda: set(seqs(env.kafka, sink)) == set(range(total)), "every record at least once", 60)
