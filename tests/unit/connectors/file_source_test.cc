@@ -124,11 +124,13 @@ TEST_CASE("file source: every file has exactly one owner, also after a rescale",
   for (int i = 0; i < 12; ++i) dir.write("f" + std::to_string(i), "a" + std::to_string(i) + "\nb\n");
   std::vector<SplitState> states;
   std::map<std::string, int> seen;
+  size_t before = 0;
   for (uint32_t subtask = 0; subtask < 3; ++subtask) {
     FileRun run({.path = dir.file("f*")}, subtask, 3);
     REQUIRE(run.reader->open(run.context));
     for (uint32_t i = 0; i < run.reader->split_count(); ++i) ++seen[run.reader->split_id(i)];
-    run.poll(1);
+    run.poll(1);  // nothing where the hash of the directory's name gave this one no file
+    before += run.lines.size();
     const auto saved = run.states();
     states.insert(states.end(), saved.begin(), saved.end());
   }
@@ -142,7 +144,7 @@ TEST_CASE("file source: every file has exactly one owner, also after a rescale",
     CHECK(run.drain() == PollResult::kEnd);
     lines += run.lines.size();
   }
-  CHECK(lines == 24 - 3);
+  CHECK(before + lines == 24);
 }
 
 TEST_CASE("file source: follow waits for line ends, more lines and more files", "[file]") {
