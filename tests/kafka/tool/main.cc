@@ -363,9 +363,7 @@ int committed(const Args& args) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_command(int argc, char** argv) {
   const Args args(argv + std::min(argc, 2), argv + argc);
   const std::string command = argc > 1 ? argv[1] : "";
   try {
@@ -383,4 +381,14 @@ int main(int argc, char** argv) {
   std::fprintf(
       stderr, "usage: millrace_kafka_tool create|delete|partitions|produce|lines|consume|ends|committed BROKERS ...\n");
   return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run_command(argc, argv);
+  std::cout.flush();
+  std::fflush(nullptr);
+  // The handles end with the process: taking them down in order would cost each call of the tool some milliseconds.
+  std::_Exit(code);
 }
