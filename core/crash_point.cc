@@ -14,33 +14,34 @@ namespace millrace {
 
 namespace {
 
-struct CrashWish {
-  std::string name;
-  long passage = 1;
-};
-
-const CrashWish& crash_wish() {
-  static const CrashWish wish = [] {
-    CrashWish read;
-    const char* text = std::getenv("MILLRACE_CRASH_AT");
-    if (text == nullptr) return read;
-    read.name = text;
-    if (const size_t colon = read.name.rfind(':'); colon != std::string::npos) {
-      (void)std::from_chars(read.name.data() + colon + 1, read.name.data() + read.name.size(), read.passage);
-      read.name.resize(colon);
+// <name>[:<n>] of an environment variable, and how often the place was passed.
+class Wish {
+ public:
+  explicit Wish(const char* variable) {
+    const char* text = std::getenv(variable);
+    if (text == nullptr) return;
+    name_ = text;
+    if (const size_t colon = name_.rfind(':'); colon != std::string::npos) {
+      (void)std::from_chars(name_.data() + colon + 1, name_.data() + name_.size(), passage_);
+      name_.resize(colon);
     }
-    return read;
-  }();
-  return wish;
-}
+  }
+
+  bool comes_true_at(const char* name) { return name_ == name && passages_.fetch_add(1) + 1 == passage_; }
+
+ private:
+  std::string name_;
+  long passage_ = 1;
+  std::atomic<long> passages_{0};
+};
 
 }  // namespace
 
 void crash_point(const char* name) {
-  static std::atomic<long> passages{0};
-  const CrashWish& wish = crash_wish();
-  if (wish.name != name || passages.fetch_add(1) + 1 != wish.passage) return;
-  ::kill(::getpid(), SIGKILL);
+  static Wish crash{"MILLRACE_CRASH_AT"};
+  static Wish freeze{"MILLRACE_FREEZE_AT"};
+  if (crash.comes_true_at(name)) ::kill(::getpid(), SIGKILL);
+  if (freeze.comes_true_at(name)) ::kill(::getpid(), SIGSTOP);
 }
 
 bool seeded_bug(const char* name) {

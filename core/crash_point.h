@@ -1,5 +1,6 @@
 // Named places where a test build dies at once, as kill -9 would: MILLRACE_CRASH_AT=<name>[:<n>] in the environment,
-// the n-th passage counting from 1. MILLRACE_BUG=<name> switches a seeded bug on, which a checker has to notice.
+// the n-th passage counting from 1; MILLRACE_FREEZE_AT, of the same form, stops there until SIGCONT.
+// MILLRACE_BUG=<name> switches a seeded bug on, which a checker has to notice.
 // Nothing of it in release builds. Any thread.
 #pragma once
 

@@ -33,6 +33,11 @@ def wait_until(condition, what: str, seconds=30):
         time.sleep(0.05)
 
 
+def state_of(pid: int) -> str:
+    """R, S, D, T (stopped), Z, as /proc has it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 class Job:
     """`millrace run` of one job file. Its checkpoints lie in the directory, so that a second Job of it resumes."""
 

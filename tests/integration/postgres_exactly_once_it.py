@@ -5,7 +5,7 @@ import signal
 import time
 
 from exactly_once_it import CRASH_POINTS
-from harness import wait_until
+from harness import state_of, wait_until
 
 LEDGER = """version: 1
 name: ledger
@@ -118,19 +118,14 @@ def test_the_server_crashes_in_the_middle_of_commits(env):
 def test_a_frozen_owner_loses_the_lock_of_its_lane(env):
     bank = Bank(env, env.postgres, rate=20_000, settings=", parallelism: 1")
     bank.transfer(100_000)
+    bank.job.environment["MILLRACE_FREEZE_AT"] = "commit.flushed:3"
     bank.job.start()
     frozen = bank.job.process
-
-    def caught_in_a_transaction():
-        frozen.send_signal(signal.SIGSTOP)
-        held = ("SELECT count(*) FROM pg_locks WHERE relation = to_regclass('millrace_progress') "
-                "AND mode = 'RowShareLock'")
-        if bank.database.value(held) > 0:
-            return True
-        frozen.send_signal(signal.SIGCONT)
-        return False
-
-    wait_until(caught_in_a_transaction, "a process frozen inside a transaction")
+    wait_until(lambda: state_of(frozen.pid) == "T", "a process frozen inside a transaction")
+    held = ("SELECT count(*) FROM pg_locks WHERE relation = to_regclass('millrace_progress') "
+            "AND mode = 'RowShareLock'")
+    assert bank.database.value(held) > 0
+    del bank.job.environment["MILLRACE_FREEZE_AT"]
     bank.job.start("--take-over")
     wait_until(bank.settled, "all rows, from the new owner", 60)
     assert "ending the session that holds a lane" in bank.job.stderr
