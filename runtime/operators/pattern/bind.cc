@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "plan/expr/ast.h"
 #include "plan/expr/lexer.h"
 #include "plan/option_reader.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/pattern/config.h"
+#include "runtime/operators/pattern/match_syntax.h"
 
 namespace millrace {
 
@@ -23,8 +23,9 @@ std::vector<OptionDescriptor> pattern_fields() {
     return made;
   };
   return {field("match", OptionKind::kText, true,
-                "Variables in a row, each with `*`, `+`, `?`, `{n}`, `{n,}`, `{n,m}`; a `?` behind it takes as few as "
-                "possible."),
+                "Variables in a row, groups `(A B)` and alternatives `A | B`, each with `*`, `+`, `?`, `{n}`, `{n,}`, "
+                "`{n,m}`; a `?` behind it takes as few as possible. Of several ways the one that is complete first "
+                "counts."),
           field("define", OptionKind::kTree, false, "`variable: condition`; one without a condition takes every row."),
           field("measures", OptionKind::kTree, true, "`name: expression`: one output row per match, behind the keys."),
           field("within", OptionKind::kDuration, false, "The last row comes less than this after the first."),
@@ -33,8 +34,6 @@ std::vector<OptionDescriptor> pattern_fields() {
 }
 
 namespace {
-
-constexpr uint32_t kUnbounded = UINT32_MAX;
 
 class PatternBinder {
  public:
@@ -70,76 +69,18 @@ class PatternBinder {
   // match -----------------------------------------------------------------------------------------------------------
 
   void read_match(const Located& at) {
-    const std::string& text = at.text;
-    size_t i = 0;
-    const auto skip_blanks = [&] {
-      while (i < text.size() && text[i] == ' ') ++i;
-    };
-    for (skip_blanks(); i < text.size() && ok_; skip_blanks()) {
-      PatternElement element;
-      while (i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) != 0 || text[i] == '_')) {
-        element.name += text[i++];
-      }
-      if (element.name.empty()) {
-        fail(ErrorCode::kNotSupportedYet, at, fmt::format("`{}` is not supported in `match`", text[i]),
-             "it is a row of variables with quantifiers");
-        return;
-      }
-      if (find_element(element.name) >= 0) {
-        fail(ErrorCode::kNotSupportedYet, at, fmt::format("`{}` stands twice in `match`", element.name));
-      }
-      read_quantifier(text, i, element, at);
-      config_->elements.push_back(std::move(element));
-    }
-    if (!ok_) return;
-    if (config_->elements.empty()) {
-      fail(ErrorCode::kMissingField, at, "`match` names no variable");
-    } else if (config_->elements.back().varies() && config_->elements.back().greedy) {
-      fail(ErrorCode::kBadPlan, at, "a greedy quantifier cannot stand last: the match would never end",
-           "add a variable behind it, or a `?` behind the quantifier");
-    } else if (config_->elements.back().min == 0) {
-      fail(ErrorCode::kBadPlan, at, "the last variable has to match at least one row");
-    }
+    auto syntax = read_match_syntax(at.text);
+    if (!syntax) return fail(syntax.error().code, at, syntax.error().message, syntax.error().help);
+    config_->variables = std::move(syntax->variables);
+    config_->program = std::move(syntax->program);
+    config_->begin = syntax->begin;
+    config_->forks = std::ranges::any_of(config_->program,
+                                         [](const PatternStep& step) { return step.kind == PatternStep::Kind::kFork; });
   }
 
-  void read_quantifier(const std::string& text, size_t& i, PatternElement& element, const Located& at) {
-    const char c = i < text.size() ? text[i] : ' ';
-    if (c == '*' || c == '+' || c == '?') {
-      element.min = c == '+' ? 1 : 0;
-      element.max = c == '?' ? 1 : kUnbounded;
-      ++i;
-    } else if (c == '{') {
-      const size_t end = text.find('}', i);
-      const std::string inside = end == std::string::npos ? "" : text.substr(i + 1, end - i - 1);
-      const size_t comma = inside.find(',');
-      const auto number = [](std::string_view digits, uint32_t otherwise) {
-        uint32_t value = 0;
-        for (const char digit : digits) {
-          if (digit == ' ') continue;
-          if (digit < '0' || digit > '9' || value > 100'000) return kUnbounded - 1;
-          value = value * 10 + static_cast<uint32_t>(digit - '0');
-        }
-        return digits.empty() ? otherwise : value;
-      };
-      element.min = number(inside.substr(0, comma), 0);
-      element.max = comma == std::string::npos ? element.min : number(inside.substr(comma + 1), kUnbounded);
-      if (inside.empty() || element.min > 100'000 || element.min > element.max || element.max == 0) {
-        fail(ErrorCode::kBadValue, at, fmt::format("the quantifier of `{}` is not understood", element.name));
-        return;
-      }
-      i = end + 1;
-    } else {
-      return;
-    }
-    if (i < text.size() && text[i] == '?') {
-      element.greedy = false;
-      ++i;
-    }
-  }
-
-  [[nodiscard]] int32_t find_element(std::string_view name) const {
-    for (size_t i = 0; i < config_->elements.size(); ++i) {
-      if (config_->elements[i].name == name) return static_cast<int32_t>(i);
+  [[nodiscard]] int32_t find_variable(std::string_view name) const {
+    for (size_t i = 0; i < config_->variables.size(); ++i) {
+      if (config_->variables[i].name == name) return static_cast<int32_t>(i);
     }
     return -1;
   }
@@ -156,10 +97,10 @@ class PatternBinder {
                                        std::pair{std::string_view("SKIP TO LAST "), AfterMatch::kLast},
                                        std::pair{std::string_view("SKIP TO "), AfterMatch::kLast}}) {
       if (!upper.starts_with(words)) continue;
-      const int32_t element = find_element(at.text.substr(words.size()));
-      if (element < 0) break;
+      const int32_t variable = find_variable(at.text.substr(words.size()));
+      if (variable < 0) break;
       config_->after = after;
-      config_->after_element = static_cast<uint32_t>(element);
+      config_->after_variable = static_cast<uint32_t>(variable);
       return;
     }
     fail(ErrorCode::kBadValue, at, fmt::format("`{}` is no way to go on after a match", at.text),
@@ -170,8 +111,8 @@ class PatternBinder {
 
   void bind_define(const Located& define) {
     for (const Located::Entry& entry : define.entries) {
-      const int32_t element = find_element(entry.key);
-      if (element < 0) {
+      const int32_t variable = find_variable(entry.key);
+      if (variable < 0) {
         context_.diagnostics->error(ErrorCode::kUnknownColumn, entry.key_position,
                                     fmt::format("`match` has no variable `{}`", entry.key));
         ok_ = false;
@@ -184,7 +125,7 @@ class PatternBinder {
              fmt::format("a condition is needed, this is {}", condition->result->type->to_string()));
         continue;
       }
-      config_->elements[static_cast<size_t>(element)].condition = static_cast<int32_t>(config_->expressions.size());
+      config_->variables[static_cast<size_t>(variable)].condition = static_cast<int32_t>(config_->expressions.size());
       config_->expressions.push_back(std::move(*condition));
     }
   }
@@ -278,7 +219,7 @@ class PatternBinder {
     }
     Located plain = text;
     plain.mapping = Located::Mapping::kNone;
-    plain.text = without_variable(text, *value, reference.element);
+    plain.text = without_variable(text, *value, reference.variable);
     if (part.kind == AstKind::kCall && !navigation) {
       reference.kind = PatternReference::Kind::kAggregate;
       auto compiled = compile_aggregate(plain.text, scope_, Scope{}, 0, *context_.functions);
@@ -293,8 +234,8 @@ class PatternBinder {
     return reference.value ? with_nullable(reference.value->type, true) : nullptr;
   }
 
-  /// The text of `part` without `X.`; the element X in `element`.
-  std::string without_variable(const Located& text, const Ast& part, int32_t& element) {
+  /// The text of `part` without `X.`; the variable X in `variable`.
+  std::string without_variable(const Located& text, const Ast& part, int32_t& variable) {
     const std::string source = text.text.substr(part.begin, part.end - part.begin);
     const auto tokens = tokenize_expression(source);
     std::string plain;
@@ -303,12 +244,12 @@ class PatternBinder {
       const Token& token = (*tokens)[i];
       const bool word = token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedWord;
       const bool behind_dot = i > 0 && (*tokens)[i - 1].is_symbol(".");
-      const int32_t variable = word && !behind_dot ? find_element(token.text) : -1;
-      if (variable < 0 || !(*tokens)[i + 1].is_symbol(".")) continue;
-      if (element >= 0 && element != variable) {
+      const int32_t named = word && !behind_dot ? find_variable(token.text) : -1;
+      if (named < 0 || !(*tokens)[i + 1].is_symbol(".")) continue;
+      if (variable >= 0 && variable != named) {
         fail(ErrorCode::kNotSupportedYet, text, "a function over the rows of two variables is not supported");
       }
-      element = variable;
+      variable = named;
       plain += source.substr(copied, token.begin - copied);
       copied = (*tokens)[i + 1].end;
     }

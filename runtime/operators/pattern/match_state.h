@@ -21,11 +21,12 @@ struct PatternRow {
 
 struct PartialMatch {
   struct Step {
-    uint32_t element = 0;
+    uint32_t at = 0;  // in PatternConfig::program
     uint64_t row = 0;
+    bool operator==(const Step&) const = default;
   };
   std::vector<Step> steps;  // never empty
-  uint32_t count = 0;       // rows of the last step's element
+  uint32_t count = 0;       // rows that the last step has taken in a row
   [[nodiscard]] uint64_t start() const { return steps.front().row; }
 };
 
@@ -44,7 +45,7 @@ struct PatternCodec {
       out.put(match.count);
       out.put_varint(match.steps.size());
       for (const PartialMatch::Step& step : match.steps) {
-        out.put(step.element);
+        out.put(step.at);
         out.put(step.row);
       }
     }
@@ -54,8 +55,8 @@ struct PatternCodec {
       PartialMatch& match = matches.emplace_back();
       match.count = in.get<uint32_t>();
       for (uint64_t steps = in.get_varint(); steps > 0 && in.ok(); --steps) {
-        const auto element = in.get<uint32_t>();
-        match.steps.push_back({element, in.get<uint64_t>()});
+        const auto at = in.get<uint32_t>();
+        match.steps.push_back({at, in.get<uint64_t>()});
       }
       if (match.steps.empty()) return false;
     }

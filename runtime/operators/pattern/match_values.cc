@@ -59,7 +59,8 @@ Result<ColumnPtr> MatchValues::reference(size_t index, PatternState& state, cons
   const PatternReference& reference = expression_->references[index];
   std::vector<uint64_t> rows;
   for (const PartialMatch::Step& step : match.steps) {
-    const bool belongs = reference.element < 0 || step.element == static_cast<uint32_t>(reference.element);
+    const uint32_t variable = config_->program[step.at].variable;
+    const bool belongs = reference.variable < 0 || variable == static_cast<uint32_t>(reference.variable);
     if (belongs) rows.push_back(step.row);
   }
   if (reference.kind == PatternReference::Kind::kAggregate) return aggregate(index, state, rows, arena);

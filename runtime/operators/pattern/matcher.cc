@@ -1,5 +1,6 @@
 // Rows are handled in the order of event time, each by all open matches of its key and by one that begins with it. A
-// greedy variable that can take a row leaves it to nobody behind it; a reluctant one leaves both ways open. A complete
+// greedy variable or group that can take a row leaves it to nobody behind it; a reluctant one leaves both ways open, as
+// alternatives do. A complete
 // match is emitted when no match that began earlier is open any more, and then removes those that `after_match` skips.
 #include "runtime/operators/pattern/matcher.h"
 
@@ -79,59 +80,56 @@ class PatternOperator final : public TimedRows<PatternState, PatternCodec> {
     state.rows[number] = {time, std::move(bytes), nullptr};
     const std::vector<PartialMatch> open = std::exchange(state.open, {});
     for (const PartialMatch& match : open) MR_TRY(go_on(state, match, number));
-    MR_TRY(enter(state, PartialMatch{}, 0, number, {}));
+    MR_TRY(enter(state, PartialMatch{}, config_->begin, number));
     return release(key, state);
   }
 
-  Result<bool> holds(PatternState& state, PartialMatch& candidate, uint32_t element) {
-    const int32_t condition = config_->elements[element].condition;
-    if (condition < 0) return true;
-    MR_ASSIGN(const ColumnPtr result,
-              conditions_[static_cast<size_t>(condition)]->evaluate(state, candidate, std::make_shared<Arena>()));
-    return !result->is_null(0) && result->values<uint8_t>()[0] != 0;
-  }
-
-  /// Whether `element` may take the row behind `match`; the longer match in `candidate`.
-  Result<bool> fits(PatternState& state, const PartialMatch& match, uint32_t element, uint64_t row,
-                    PartialMatch& candidate) {
-    candidate = match;
-    const bool same = !match.steps.empty() && match.steps.back().element == element;
-    candidate.count = same ? match.count + 1 : 1;
-    candidate.steps.push_back({element, row});
-    return holds(state, candidate, element);
+  /// Whether the step `at` may take the row behind `match`; then the longer match is kept.
+  Result<bool> takes(PatternState& state, const PartialMatch& match, uint32_t at, uint32_t count, uint64_t row) {
+    PartialMatch candidate = match;
+    candidate.count = count;
+    candidate.steps.push_back({at, row});
+    const int32_t condition = config_->variables[config_->program[at].variable].condition;
+    if (condition >= 0) {
+      MR_ASSIGN(const ColumnPtr result,
+                conditions_[static_cast<size_t>(condition)]->evaluate(state, candidate, std::make_shared<Arena>()));
+      if (result->is_null(0) || result->values<uint8_t>()[0] == 0) return false;
+    }
+    add(state, std::move(candidate));
+    return true;
   }
 
   /// An open match meets the next row.
   Status go_on(PatternState& state, const PartialMatch& match, uint64_t row) {
-    const uint32_t element = match.steps.back().element;
-    const PatternElement& current = config_->elements[element];
+    const uint32_t at = match.steps.back().at;
+    const PatternStep& step = config_->program[at];
     bool taken = false;
-    PartialMatch candidate;
-    if (match.count < current.max) {
-      MR_ASSIGN(taken, fits(state, match, element, row, candidate));
-      if (taken) add(state, std::move(candidate));
+    if (match.count < step.max) {
+      MR_ASSIGN(taken, takes(state, match, at, match.count + 1, row));
     }
-    if (match.count < current.min || (taken && current.greedy && current.varies())) return {};
-    return enter(state, match, element + 1, row, {});
-  }
-
-  /// Tries `element` and, where it may be left out, those behind it.
-  Status enter(PatternState& state, const PartialMatch& match, uint32_t element, uint64_t row, PartialMatch candidate) {
-    for (; element < config_->elements.size(); ++element) {
-      MR_ASSIGN(const bool taken, fits(state, match, element, row, candidate));
-      if (taken) add(state, std::move(candidate));
-      const PatternElement& entered = config_->elements[element];
-      if (entered.min > 0 || (taken && entered.greedy)) return {};
-    }
+    if (match.count < step.min || (taken && step.greedy)) return {};
+    MR_TRY(enter(state, match, step.next, row));
     return {};
   }
 
+  /// Tries the step `at` and, where it may be left out, those behind it. Whether one of them took the row.
+  Result<bool> enter(PatternState& state, const PartialMatch& match, uint32_t at, uint64_t row) {
+    const PatternStep& step = config_->program[at];
+    if (step.kind == PatternStep::Kind::kEnd) return false;
+    const bool fork = step.kind == PatternStep::Kind::kFork;
+    MR_ASSIGN(const bool taken, fork ? enter(state, match, step.next, row) : takes(state, match, at, 1, row));
+    if ((taken && step.greedy) || (!fork && step.min > 0)) return taken;
+    MR_ASSIGN(const bool behind, enter(state, match, fork ? step.other : step.next, row));
+    return taken || behind;
+  }
+
   void add(PatternState& state, PartialMatch match) {
-    const uint32_t element = match.steps.back().element;
-    const bool last = element + 1 == config_->elements.size();
-    auto& list = last && match.count >= config_->elements[element].min ? state.complete : state.open;
-    const auto at = std::ranges::upper_bound(list, match.start(), {}, [](const PartialMatch& m) { return m.start(); });
-    list.insert(at, std::move(match));
+    const PatternStep& step = config_->program[match.steps.back().at];
+    auto& list = step.completes && match.count >= step.min ? state.complete : state.open;
+    const auto [from, to] = std::ranges::equal_range(list, match.start(), {}, &PartialMatch::start);
+    const auto same = [&match](const PartialMatch& m) { return m.count == match.count && m.steps == match.steps; };
+    if (config_->forks && std::any_of(from, to, same)) return;
+    list.insert(to, std::move(match));
   }
 
   // Complete matches --------------------------------------------------------------------------------------------------
@@ -155,7 +153,7 @@ class PatternOperator final : public TimedRows<PatternState, PatternCodec> {
     if (config_->after == AfterMatch::kPastLastRow) return match.steps.back().row + 1;
     uint64_t found = 0;
     for (const PartialMatch::Step& step : match.steps) {
-      if (step.element != config_->after_element) continue;
+      if (config_->program[step.at].variable != config_->after_variable) continue;
       found = step.row;
       if (config_->after == AfterMatch::kFirst) break;
     }

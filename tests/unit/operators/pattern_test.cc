@@ -102,12 +102,95 @@ TEST_CASE("rows come in the order of event time, and late ones are set apart") {
   check_operator(test);
 }
 
+namespace {
+
+/// Variables A to E take the prices 1 to 5.
+KitCase letters_case(const std::string& match, const std::vector<int>& prices, const std::string& more = "") {
+  std::string define;
+  for (size_t i = 0; i < 5; ++i) {
+    const std::string name(1, "ABCDE"[i]);
+    if (match.find(name) == std::string::npos) continue;
+    define += (define.empty() ? "" : ", ") + name + ": " + name + ".price = " + std::to_string(i + 1);
+  }
+  const std::string count_b = match.find('B') == std::string::npos ? "0" : "COUNT(B.n)";
+  return pattern_case("\n  match: " + match + "\n  define: {" + define +
+                          "}\n  measures: {first: FIRST(n), last: LAST(n), a: COUNT(A.n), b: " + count_b + "}" + more,
+                      prices);
+}
+
+std::string letters(int first, int last, int a, int b) {
+  return pattern_match("\"first\":" + std::to_string(first) + ",\"last\":" + std::to_string(last) +
+                       ",\"a\":" + std::to_string(a) + ",\"b\":" + std::to_string(b));
+}
+
+}  // namespace
+
+TEST_CASE("alternatives: any of them, of any length") {
+  KitCase test = letters_case("A (B | C D | E{2}) A*? A", {1, 2, 1, 1, 3, 4, 1, 1, 5, 1, 1, 5, 5, 1});
+  test.expect[""] = {letters(0, 2, 2, 1), letters(3, 6, 2, 0), letters(10, 13, 2, 0)};
+  check_operator(test);
+}
+
+TEST_CASE("of alternatives the one that is complete first counts") {
+  KitCase test = letters_case("A B | A", {1, 2, 1});
+  test.expect[""] = {letters(0, 0, 1, 0), letters(2, 2, 1, 0)};
+  check_operator(test);
+}
+
+TEST_CASE("a greedy group is repeated as long as it takes the rows") {
+  const std::vector<int> prices = {1, 2, 1, 2, 1, 1, 3, 3, 1, 2, 3};
+  KitCase test = letters_case("(A B)+ (A | C)", prices);
+  test.expect[""] = {letters(8, 10, 1, 1)};  // a third A begins a repetition, which fails
+  check_operator(test);
+  test = letters_case("(A B)* C", prices);
+  test.expect[""] = {letters(6, 6, 0, 0), letters(7, 7, 0, 0), letters(8, 10, 1, 1)};
+  check_operator(test);
+  test = letters_case("(A B){2} A", prices);
+  test.expect[""] = {letters(0, 4, 3, 2)};
+  check_operator(test);
+  test = letters_case("(A B){0,1} A A", prices);
+  test.expect[""] = {letters(2, 5, 3, 1)};
+  check_operator(test);
+}
+
+TEST_CASE("a reluctant group leaves both ways open") {
+  const std::vector<int> prices = {1, 2, 1, 2, 1, 1, 3};
+  KitCase test = letters_case("(A B)+? A", prices);
+  test.expect[""] = {letters(0, 2, 2, 1)};
+  check_operator(test);
+  test = letters_case("(A | B)+? A A", prices, "\n  after_match: skip to next row");
+  test.expect[""] = {letters(0, 5, 4, 2), letters(1, 5, 3, 2), letters(2, 5, 3, 1), letters(3, 5, 2, 1)};
+  check_operator(test);
+}
+
+TEST_CASE("groups in groups, and ways that take the same rows count once") {
+  KitCase test =
+      letters_case("((A | A) (B | C)){2,3}? D", {1, 2, 1, 3, 1, 2, 4, 1, 2, 4}, "\n  after_match: skip to next row");
+  test.expect[""] = {letters(0, 6, 3, 2), letters(2, 6, 2, 1)};
+  check_operator(test);
+}
+
+TEST_CASE("a variable that stands twice has the rows of both places") {
+  KitCase test = letters_case("A B A", {1, 2, 1});
+  test.expect[""] = {letters(0, 2, 2, 1)};
+  check_operator(test);
+}
+
 TEST_CASE("mistakes in a pattern are named") {
   const auto error = [](const std::string& fields) {
     return bind_error("id: p\npattern: {measures: {n: A.n}, " + fields + "}", "n INT");
   };
-  CHECK(error("match: A B+") == "a greedy quantifier cannot stand last: the match would never end");
-  CHECK(error("match: A (B | C)") == "`(` is not supported in `match`");
+  CHECK(error("match: 'A B+'") == "a greedy quantifier cannot stand last: the match would never end");
+  CHECK(error("match: 'A (B C+)'") == "a greedy quantifier cannot stand last: the match would never end");
+  CHECK(error("match: 'A (B C)?'") == "a greedy quantifier cannot stand last: the match would never end");
+  CHECK(error("match: 'A B*?'") == "the last variable has to match at least one row");
+  CHECK(error("match: 'A (B | C'") == "a `(` in `match` is not closed");
+  CHECK(error("match: 'A) B'") == "`)` is not understood in `match`");
+  CHECK(error("match: 'A ( | C)'") == "a part of `match` names no variable");
+  CHECK(error("match: '(B? | C)* A'") == "a group that could be met by no row cannot be repeated without end");
+  CHECK(error("match: 'A? | B'") == "`match` could be met by no row at all");
+  CHECK(error("match: '(A B){2,1}'") == "the quantifier of a group is not understood");
+  CHECK(error("match: '((A B){1000}){1000} C'") == "`match` is too large: its groups are repeated too often");
   CHECK(error("match: A, define: {B: n = 1}") == "`match` has no variable `B`");
   CHECK(error("match: A, define: {A: n}") == "a condition is needed, this is INT");
   CHECK(error("match: A B, after_match: skip to C") == "`skip to C` is no way to go on after a match");
