@@ -1,11 +1,14 @@
 #include "testing/operator_kit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <set>
 
 #include "connectors/json/json_decoder.h"
 #include "connectors/json/json_encoder.h"
+#include "core/random.h"
 #include "testing/memory_snapshot.h"
 
 namespace millrace {
@@ -20,6 +23,7 @@ struct KitMode {
   bool read_late = false;      // render results only at the very end: they must own what they show
   uint32_t restore_every = 0;  // batches between snapshot and restore
   bool rescale = false;        // every restore changes the parallelism: 1, 2, 1, …
+  uint32_t parallelism_max = 2;
 };
 
 constexpr KitMode kKitModes[] = {{"all at once"},
@@ -291,7 +295,7 @@ Status KitRun::disturb() {
   const auto now = static_cast<uint32_t>(subtasks_.size());
   const bool global = std::ranges::any_of(
       node_.inputs, [](const NodeInput& input) { return input.partitioning == Partitioning::kGlobal; });
-  return open(mode_.rescale && !global ? 3 - now : now, snapshot_.get());
+  return open(mode_.rescale && !global ? now % mode_.parallelism_max + 1 : now, snapshot_.get());
 }
 
 Status KitRun::run() {
@@ -339,40 +343,78 @@ std::string kit_difference(std::vector<std::string> expected, std::vector<std::s
   return text.empty() ? "\n  the order differs" : text;
 }
 
+/// A case, bound.
+struct BoundKitCase {
+  Node node;
+  std::vector<SchemaPtr> schemas;
+};
+
+Result<BoundKitCase> bind_kit_case(const Registry& registry, const KitCase& test) {
+  BoundKitCase bound;
+  auto node = bind_single_step(registry, test.step, test.inputs, test.inputs_update);
+  if (!node) return std::unexpected(std::move(node).error().with_context("the step does not bind"));
+  bound.node = std::move(*node);
+  for (const std::string& input : test.inputs) {
+    // The binder read the same text; only the kit's own rows need it again.
+    MR_ASSIGN(const Node read, bind_single_step(registry, "id: s\nunion: [x]", {input}));
+    bound.schemas.push_back(read.outputs[0].schema);
+  }
+  return bound;
+}
+
+/// Runs one mode and compares; what failed.
+std::vector<std::string> run_kit_mode(const Registry& registry, const BoundKitCase& bound, const KitCase& test,
+                                      const KitMode& mode, const PortRows& expected, PortRows& actual) {
+  KitRun run(registry, bound.node, test, mode, bound.schemas);
+  if (const Status status = run.run(); !status) return {std::string(mode.name) + ": " + status.error().to_string()};
+  actual = run.rows();
+  std::vector<std::string> failures;
+  for (const auto& [port, lines] : expected) {
+    const std::string difference = kit_difference(lines, actual[port], test.ordered && !mode.rescale);
+    if (!difference.empty()) failures.push_back(std::string(mode.name) + ", output `" + port + "`:" + difference);
+  }
+  return failures;
+}
+
 }  // namespace
 
 std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test, PortRows* rows,
                                            KitModes modes) {
-  auto node = bind_single_step(registry, test.step, test.inputs, test.inputs_update);
-  if (!node) return {"the step does not bind: " + node.error().to_string()};
-  std::vector<SchemaPtr> schemas;
-  for (const std::string& input : test.inputs) {
-    // The binder read the same text; only the kit's own rows need it again.
-    auto bound = bind_single_step(registry, "id: s\nunion: [x]", {input});
-    if (!bound) return {"bad schema: " + bound.error().to_string()};
-    schemas.push_back(bound->outputs[0].schema);
-  }
+  const auto bound = bind_kit_case(registry, test);
+  if (!bound) return {bound.error().to_string()};
   std::vector<std::string> failures;
   PortRows expected = test.expect;
   for (const KitMode& mode : kKitModes) {
     if (modes == KitModes::kWithoutRestore && mode.restore_every > 0) continue;
-    KitRun run(registry, *node, test, mode, schemas);
-    const Status status = run.run();
-    if (!status) {
-      failures.push_back(std::string(mode.name) + ": " + status.error().to_string());
-      continue;
+    PortRows actual;
+    for (std::string& failure : run_kit_mode(registry, *bound, test, mode, expected, actual)) {
+      failures.push_back(std::move(failure));
     }
-    PortRows actual = run.rows();
     if (rows != nullptr && &mode == &kKitModes[0]) *rows = actual;
-    if (expected.empty()) {
-      expected = actual;
-      for (const Port& port : node->outputs) expected[port.name];
-    }
-    for (const auto& [port, lines] : expected) {
-      const std::string difference = kit_difference(lines, actual[port], test.ordered && !mode.rescale);
-      if (!difference.empty()) failures.push_back(std::string(mode.name) + ", output `" + port + "`:" + difference);
+    if (expected.empty() && failures.empty()) {
+      expected = std::move(actual);
+      for (const Port& port : bound->node.outputs) expected[port.name];
     }
   }
+  return failures;
+}
+
+std::vector<std::string> run_operator_case_drawn(const Registry& registry, const KitCase& test, Random& random,
+                                                 PortRows* rows) {
+  const auto bound = bind_kit_case(registry, test);
+  if (!bound) return {bound.error().to_string()};
+  KitMode mode;
+  mode.batch_rows = random.below(4) == 0 ? kBatchRowsMax : 1 + static_cast<uint32_t>(random.below(6));
+  mode.read_late = random.below(2) == 0;
+  mode.restore_every = static_cast<uint32_t>(random.below(4));
+  mode.rescale = mode.restore_every > 0 && random.below(2) == 0;
+  mode.parallelism_max = 2 + static_cast<uint32_t>(random.below(3));
+  const std::string name = fmt::format("batches of {}, restored every {}{}", mode.batch_rows, mode.restore_every,
+                                       mode.rescale ? ", rescaled" : "");
+  mode.name = name.c_str();
+  PortRows actual;
+  auto failures = run_kit_mode(registry, *bound, test, mode, test.expect, actual);
+  if (rows != nullptr) *rows = std::move(actual);
   return failures;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "runtime/spi/factories.h"
 
 namespace millrace {
@@ -48,6 +49,11 @@ enum class KitModes : uint8_t { kAll, kWithoutRestore };
 std::vector<std::string> run_operator_case(const Registry& registry, const KitCase& test,
                                            std::map<std::string, std::vector<std::string>>* rows = nullptr,
                                            KitModes modes = KitModes::kAll);
+
+/// Runs the case once, in a way drawn at random: for comparisons with a calculation over thousands of cases. Nothing is
+/// compared where the case expects nothing; `rows`, when given, receives all rows.
+std::vector<std::string> run_operator_case_drawn(const Registry& registry, const KitCase& test, Random& random,
+                                                 std::map<std::string, std::vector<std::string>>* rows = nullptr);
 
 /// Plans one step without a job file around it; the diagnostics' texts when it does not bind.
 Result<Node> bind_single_step(const Registry& registry, const std::string& step, const std::vector<std::string>& inputs,

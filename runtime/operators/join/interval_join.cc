@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "runtime/operators/join/input.h"
 #include "runtime/operators/join/joins.h"
-#include "runtime/operators/keyed_store.h"
+#include "runtime/operators/join/stored_join.h"
 
 namespace millrace {
 namespace {
@@ -34,54 +33,10 @@ struct IntervalCodec {
   }
 };
 
-class IntervalJoin final : public Operator {
+class IntervalJoin final : public StoredJoin<IntervalState, IntervalCodec> {
  public:
   IntervalJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : config_(std::move(config)), input_(*config_), pairs_(std::move(pairs)) {}
-
-  Status open(const OperatorContext& context) override {
-    context_ = context;
-    store_ = std::make_unique<Store>(
-        StateDescriptor{context.step, "interval", StateKind::kKeyed, "left ROW, right ROW by time"});
-    MR_TRY(store_->restore(context));
-    for (const auto& [key, state] : store_->map()) {
-      for (int side = 0; side < 2; ++side) {
-        for (const auto& [time, row] : state.rows[side]) expiries_[expiry(side, time)].push_back(key);
-      }
-    }
-    return {};
-  }
-
-  Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
-    JoinInputRow in;
-    while (input_.next(side, batch, in)) {
-      MR_TRY(take(side, in));
-      if (pairs_->full()) {
-        MR_TRY(pairs_->flush(out));
-        return Flow::kMoreOutput;
-      }
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
-
-  Result<Flow> advance(int64_t watermark, Output& out) override {
-    watermark_ = watermark;
-    while (!expiries_.empty() && expiries_.begin()->first <= watermark) {
-      std::vector<std::string>& keys = expiries_.begin()->second;
-      while (!keys.empty()) {
-        if (pairs_->full()) {
-          MR_TRY(pairs_->flush(out));
-          return Flow::kMoreOutput;
-        }
-        MR_TRY(expire(keys.back(), watermark));
-        keys.pop_back();
-      }
-      expiries_.erase(expiries_.begin());
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
+      : StoredJoin(std::move(config), std::move(pairs), "interval", "left ROW, right ROW by time") {}
 
   [[nodiscard]] int64_t hold_back(int64_t watermark) const override {
     if (watermark == kWatermarkMax || watermark == kWatermarkMin) return watermark;
@@ -91,15 +46,7 @@ class IntervalJoin final : public Operator {
     return watermark < kWatermarkMin + wait ? kWatermarkMin : watermark - wait;
   }
 
-  Result<std::vector<SnapshotPartPtr>> snapshot() override {
-    std::vector<SnapshotPartPtr> parts;
-    parts.push_back(store_->snapshot(context_.max_parallelism));
-    return parts;
-  }
-
  private:
-  using Store = KeyedStore<IntervalState, IntervalCodec>;
-
   /// The watermark at which no partner of a row can come any more.
   [[nodiscard]] int64_t expiry(int side, int64_t time) const {
     int64_t at = 0;
@@ -107,17 +54,17 @@ class IntervalJoin final : public Operator {
     return __builtin_add_overflow(time, wait, &at) ? kWatermarkMax : at;
   }
 
-  Status take(uint32_t side, JoinInputRow& in) {
-    if (in.null_key) return config_->keeps(static_cast<int>(side)) ? alone(side, in.row) : Status{};
+  Status take(uint32_t side, JoinInputRow& in) override {
+    if (in.null_key) return config_->keeps(static_cast<int>(side)) ? show_alone(side, in.row) : Status{};
     IntervalState& state = store_->at(in.key);
     MR_TRY(match(side, in.row, state));
     const int64_t until = expiry(static_cast<int>(side), in.row.time);
     if (until <= watermark_) {  // late: it met what is still there, and no one will come for it
-      if (in.row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(alone(side, in.row));
+      if (in.row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(show_alone(side, in.row));
       if (state.rows[0].empty() && state.rows[1].empty()) store_->erase(in.key);
       return {};
     }
-    expiries_[until].emplace_back(in.key);
+    set_timer(until, in.key);
     const int64_t time = in.row.time;
     state.rows[side].emplace(time, std::move(in.row));
     return {};
@@ -148,33 +95,28 @@ class IntervalJoin final : public Operator {
     return {};
   }
 
-  Status alone(uint32_t side, const JoinRow& row) {
-    return pairs_->add(side == 0 ? JoinPair{&row, nullptr} : JoinPair{nullptr, &row}, row.time, RowKind::kInsert);
+  Status show_alone(uint32_t side, const JoinRow& row) { return alone(side, row, RowKind::kInsert, row.time); }
+
+  void timers_of(const std::string& key, const IntervalState& state) override {
+    for (int side = 0; side < 2; ++side) {
+      for (const auto& [time, row] : state.rows[side]) set_timer(expiry(side, time), key);
+    }
   }
 
-  Status expire(const std::string& key, int64_t watermark) {
+  Status fire(const std::string& key, int64_t /*time*/) override {
     IntervalState* state = store_->find(key);
     if (state == nullptr) return {};
     for (uint32_t side = 0; side < 2; ++side) {
       auto& rows = state->rows[side];
-      while (!rows.empty() && expiry(static_cast<int>(side), rows.begin()->first) <= watermark) {
+      while (!rows.empty() && expiry(static_cast<int>(side), rows.begin()->first) <= watermark_) {
         const JoinRow& row = rows.begin()->second;
-        if (row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(alone(side, row));
+        if (row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(show_alone(side, row));
         rows.erase(rows.begin());
       }
     }
     if (state->rows[0].empty() && state->rows[1].empty()) store_->erase(key);
     return {};
   }
-
-  std::shared_ptr<const JoinConfig> config_;
-  JoinInput input_;
-  std::unique_ptr<JoinPairs> pairs_;
-  OperatorContext context_;
-  std::unique_ptr<Store> store_;
-  std::map<int64_t, std::vector<std::string>> expiries_;
-  std::vector<uint8_t> passes_;
-  int64_t watermark_ = kWatermarkMin;
 };
 
 }  // namespace

@@ -3,9 +3,8 @@
 // first comes and the last goes. With `ttl` a row that was stored longer ago (wall clock) is gone.
 #include <algorithm>
 
-#include "runtime/operators/join/input.h"
 #include "runtime/operators/join/joins.h"
-#include "runtime/operators/keyed_store.h"
+#include "runtime/operators/join/stored_join.h"
 
 namespace millrace {
 namespace {
@@ -31,45 +30,17 @@ struct RegularCodec {
   }
 };
 
-class RegularJoin final : public Operator {
+class RegularJoin final : public StoredJoin<RegularState, RegularCodec> {
  public:
   RegularJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : config_(std::move(config)), input_(*config_), pairs_(std::move(pairs)) {}
-
-  Status open(const OperatorContext& context) override {
-    context_ = context;
-    store_ =
-        std::make_unique<Store>(StateDescriptor{context.step, "regular", StateKind::kKeyed, "left ROW, right ROW"});
-    return store_->restore(context);
-  }
-
-  Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
-    JoinInputRow in;
-    while (input_.next(side, batch, in)) {
-      MR_TRY(take(side, in));
-      if (pairs_->full()) {
-        MR_TRY(pairs_->flush(out));
-        return Flow::kMoreOutput;
-      }
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
-
-  Result<std::vector<SnapshotPartPtr>> snapshot() override {
-    std::vector<SnapshotPartPtr> parts;
-    parts.push_back(store_->snapshot(context_.max_parallelism));
-    return parts;
-  }
+      : StoredJoin(std::move(config), std::move(pairs), "regular", "left ROW, right ROW") {}
 
  private:
-  using Store = KeyedStore<RegularState, RegularCodec>;
-
   [[nodiscard]] bool semi_or_anti() const {
     return config_->type == JoinType::kSemi || config_->type == JoinType::kAnti;
   }
 
-  Status take(uint32_t side, JoinInputRow& in) {
+  Status take(uint32_t side, JoinInputRow& in) override {
     const bool adds = in.kind == RowKind::kInsert || in.kind == RowKind::kUpdateAfter;
     if (in.null_key) {
       if (!config_->keeps(static_cast<int>(side))) return {};
@@ -147,21 +118,12 @@ class RegularJoin final : public Operator {
     return {};
   }
 
-  Status alone(uint32_t side, const JoinRow& row, RowKind kind, int64_t time) {
-    return pairs_->add(side == 0 ? JoinPair{&row, nullptr} : JoinPair{nullptr, &row}, time, kind);
-  }
   Status left_changes(const JoinRow& row, bool appears, int64_t time) {
     return alone(0, row, appears ? RowKind::kInsert : RowKind::kDelete, time);
   }
 
-  std::shared_ptr<const JoinConfig> config_;
-  JoinInput input_;
-  std::unique_ptr<JoinPairs> pairs_;
-  OperatorContext context_;
-  std::unique_ptr<Store> store_;
   std::vector<JoinPair> candidates_;
   std::vector<JoinRow*> partners_;
-  std::vector<uint8_t> passes_;
 };
 
 }  // namespace

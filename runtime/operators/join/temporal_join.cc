@@ -2,11 +2,9 @@
 // above its own (a later arrival of the same time replaces). Left rows wait until the watermark of both sides reaches
 // them. A `where` that fails gives no older version: inner drops the row, left shows NULLs.
 #include <map>
-#include <set>
 
-#include "runtime/operators/join/input.h"
 #include "runtime/operators/join/joins.h"
-#include "runtime/operators/keyed_store.h"
+#include "runtime/operators/join/stored_join.h"
 
 namespace millrace {
 namespace {
@@ -49,70 +47,27 @@ struct TemporalCodec {
   }
 };
 
-class TemporalJoin final : public Operator {
+class TemporalJoin final : public StoredJoin<TemporalState, TemporalCodec> {
  public:
   TemporalJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : config_(std::move(config)), input_(*config_), pairs_(std::move(pairs)) {}
+      : StoredJoin(std::move(config), std::move(pairs), "temporal", "left ROW by time, right ROW by time") {}
 
-  Status open(const OperatorContext& context) override {
-    context_ = context;
-    store_ = std::make_unique<Store>(
-        StateDescriptor{context.step, "temporal", StateKind::kKeyed, "left ROW by time, right ROW by time"});
-    MR_TRY(store_->restore(context));
-    for (const auto& [key, state] : store_->map()) {
-      for (const auto& [time, row] : state.waiting) timers_[time].insert(key);
+ private:
+  Status take(uint32_t side, JoinInputRow& in) override {
+    if (side == 1) {
+      add_version(in);
+      return {};
     }
+    if (in.null_key) return config_->keeps_left() ? alone(0, in.row, RowKind::kInsert, in.row.time) : Status{};
+    const int64_t time = in.row.time;
+    set_timer(time, in.key);
+    store_->at(in.key).waiting.emplace(time, std::move(in.row));
     return {};
   }
 
-  Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
-    JoinInputRow in;
-    while (input_.next(side, batch, in)) {
-      if (side == 1) {
-        add_version(in);
-        continue;
-      }
-      if (in.null_key) {
-        if (config_->keeps_left()) MR_TRY(pairs_->add({&in.row, nullptr}, in.row.time, RowKind::kInsert));
-      } else {
-        timers_[in.row.time].insert(std::string(in.key));
-        const int64_t time = in.row.time;
-        store_->at(in.key).waiting.emplace(time, std::move(in.row));
-      }
-      if (pairs_->full()) {
-        MR_TRY(pairs_->flush(out));
-        return Flow::kMoreOutput;
-      }
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
+  void timers_of(const std::string& key, const TemporalState& state) override {
+    for (const auto& [time, row] : state.waiting) set_timer(time, key);
   }
-
-  Result<Flow> advance(int64_t watermark, Output& out) override {
-    while (!timers_.empty() && timers_.begin()->first <= watermark) {
-      auto& [time, keys] = *timers_.begin();
-      while (!keys.empty()) {
-        if (pairs_->full()) {
-          MR_TRY(pairs_->flush(out));
-          return Flow::kMoreOutput;
-        }
-        MR_TRY(join_waiting(*keys.begin(), time));
-        keys.erase(keys.begin());
-      }
-      timers_.erase(timers_.begin());
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
-
-  Result<std::vector<SnapshotPartPtr>> snapshot() override {
-    std::vector<SnapshotPartPtr> parts;
-    parts.push_back(store_->snapshot(context_.max_parallelism));
-    return parts;
-  }
-
- private:
-  using Store = KeyedStore<TemporalState, TemporalCodec>;
 
   void add_version(JoinInputRow& in) {
     if (in.null_key || in.kind == RowKind::kUpdateBefore) return;  // the row behind -U is its successor's business
@@ -120,7 +75,7 @@ class TemporalJoin final : public Operator {
     store_->at(in.key).versions[time] = {std::move(in.row), in.kind == RowKind::kDelete};
   }
 
-  Status join_waiting(const std::string& key, int64_t time) {
+  Status fire(const std::string& key, int64_t time) override {
     TemporalState* state = store_->find(key);
     if (state == nullptr) return {};
     auto newer = state->versions.upper_bound(time);
@@ -142,16 +97,8 @@ class TemporalJoin final : public Operator {
       if (passes_[0] != 0) return pairs_->add({&left, version}, left.time, RowKind::kInsert);
     }
     if (!config_->keeps_left()) return {};
-    return pairs_->add({&left, nullptr}, left.time, RowKind::kInsert);
+    return alone(0, left, RowKind::kInsert, left.time);
   }
-
-  std::shared_ptr<const JoinConfig> config_;
-  JoinInput input_;
-  std::unique_ptr<JoinPairs> pairs_;
-  OperatorContext context_;
-  std::unique_ptr<Store> store_;
-  std::map<int64_t, std::set<std::string>> timers_;
-  std::vector<uint8_t> passes_;
 };
 
 }  // namespace

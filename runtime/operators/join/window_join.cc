@@ -1,11 +1,9 @@
 // Window join: rows of both sides meet in the same event-time window of the same key; a window gives its result once,
 // when the watermark reaches its end. A row that is late for all its windows is counted and dropped.
 #include <map>
-#include <set>
 
-#include "runtime/operators/join/input.h"
 #include "runtime/operators/join/joins.h"
-#include "runtime/operators/keyed_store.h"
+#include "runtime/operators/join/stored_join.h"
 
 namespace millrace {
 namespace {
@@ -39,63 +37,13 @@ struct WindowCodec {
   }
 };
 
-class WindowJoin final : public Operator {
+class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
  public:
   WindowJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : config_(std::move(config)), input_(*config_), pairs_(std::move(pairs)) {}
-
-  Status open(const OperatorContext& context) override {
-    context_ = context;
-    store_ = std::make_unique<Store>(
-        StateDescriptor{context.step, "window_join", StateKind::kKeyed, "left ROW, right ROW by window end"});
-    MR_TRY(store_->restore(context));
-    for (const auto& [key, windows] : store_->map()) {
-      for (const auto& [end, sides] : windows) timers_[end].insert(key);
-    }
-    return {};
-  }
-
-  Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
-    JoinInputRow in;
-    while (input_.next(side, batch, in)) {
-      MR_TRY(take(side, in));
-      if (pairs_->full()) {
-        MR_TRY(pairs_->flush(out));
-        return Flow::kMoreOutput;
-      }
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
-
-  Result<Flow> advance(int64_t watermark, Output& out) override {
-    watermark_ = watermark;
-    while (!timers_.empty() && (watermark == kWatermarkMax || timers_.begin()->first - 1 <= watermark)) {
-      auto& [end, keys] = *timers_.begin();
-      while (!keys.empty()) {
-        if (pairs_->full()) {
-          MR_TRY(pairs_->flush(out));
-          return Flow::kMoreOutput;
-        }
-        MR_TRY(fire(*keys.begin(), end));
-        keys.erase(keys.begin());
-      }
-      timers_.erase(timers_.begin());
-    }
-    MR_TRY(pairs_->flush(out));
-    return Flow::kNeedInput;
-  }
-
-  Result<std::vector<SnapshotPartPtr>> snapshot() override {
-    std::vector<SnapshotPartPtr> parts;
-    parts.push_back(store_->snapshot(context_.max_parallelism));
-    return parts;
-  }
+      : StoredJoin(std::move(config), std::move(pairs), "window_join", "left ROW, right ROW by window end") {}
 
  private:
-  using Store = KeyedStore<WindowState, WindowCodec>;
-
-  Status take(uint32_t side, JoinInputRow& in) {
+  Status take(uint32_t side, JoinInputRow& in) override {
     const int64_t slide = config_->slide_ms;
     int64_t start = in.row.time - config_->offset_ms;
     start -= ((start % slide) + slide) % slide;  // right for negative times
@@ -113,7 +61,7 @@ class WindowJoin final : public Operator {
         continue;
       }
       store_->at(in.key)[end].rows[side].push_back(in.row);
-      timers_[end].insert(std::string(in.key));
+      set_timer(end - 1, in.key);
     }
     if (late && !kept && context_.metrics.late_records) context_.metrics.late_records->add(1);
     return {};
@@ -123,7 +71,7 @@ class WindowJoin final : public Operator {
   Status hold_alone(uint32_t side, const JoinInputRow& in, int64_t end) {
     const std::string key = std::string(in.key) + (side == 0 ? "L" : "R");
     store_->at(key)[end].rows[side].push_back(in.row);
-    timers_[end].insert(key);
+    set_timer(end - 1, key);
     return {};
   }
 
@@ -131,7 +79,12 @@ class WindowJoin final : public Operator {
     return pairs_->add(pair, end - 1, RowKind::kInsert, end - config_->size_ms, end);
   }
 
-  Status fire(const std::string& key, int64_t end) {
+  void timers_of(const std::string& key, const WindowState& state) override {
+    for (const auto& [end, sides] : state) set_timer(end - 1, key);
+  }
+
+  Status fire(const std::string& key, int64_t time) override {
+    const int64_t end = time + 1;
     WindowState* windows = store_->find(key);
     if (windows == nullptr) return {};
     WindowSides& sides = (*windows)[end];
@@ -157,15 +110,6 @@ class WindowJoin final : public Operator {
     if (windows->empty()) store_->erase(key);
     return {};
   }
-
-  std::shared_ptr<const JoinConfig> config_;
-  JoinInput input_;
-  std::unique_ptr<JoinPairs> pairs_;
-  OperatorContext context_;
-  std::unique_ptr<Store> store_;
-  std::map<int64_t, std::set<std::string>> timers_;
-  std::vector<uint8_t> passes_;
-  int64_t watermark_ = kWatermarkMin;
 };
 
 }  // namespace
