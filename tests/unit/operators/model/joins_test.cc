@@ -3,7 +3,7 @@
 #include <set>
 
 #include "data/datetime.h"
-#include "tests/unit/model/model.h"
+#include "tests/unit/operators/model/model.h"
 
 namespace millrace {
 
