@@ -5,7 +5,7 @@ memory          JSON in memory through the real pipeline: filter, then tumbling 
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
 start           process start to the first row of a bounded file of 1,000 rows, with the number of fsyncs
-kafka-to-kafka  filter and re-key from topic to topic, at_least_once next to exactly_once
+kafka-to-kafka  half of the rows, with another key, from topic to topic; at_least_once next to exactly_once
 commit          milliseconds per lane and epoch of an exactly-once Kafka sink, by phase, 1 and 8 lanes
 latency         Kafka to Kafka at 5,000 events a second, next to a consumer of the source topic
 """
@@ -55,7 +55,7 @@ sinks: {{out: {{type: blackhole}}}}
 }
 
 
-COPY = """steps: [{{id: few, filter: price < 100000}}]
+COPY = """steps: [{{id: half, filter: price < 5000000}}]
 sinks:
   out: {{type: kafka, brokers: {brokers}, topic: {sink}, key: [bidder], format: {{type: json}}, delivery: {delivery}}}
 """
@@ -129,7 +129,10 @@ def bench_copy(events):
                 if code != 0:
                     sys.stderr.write(open(os.path.join(directory, "log"), encoding="utf-8").read())
                     return code
-                print(json.dumps({"bench": "kafka-to-kafka", "delivery": delivery, "events": events, **figures,
+                read = subprocess.run([os.path.join(TOOLS, "bench_consume"), brokers, sink, "4"], check=True,
+                                      capture_output=True, text=True)
+                print(json.dumps({"bench": "kafka-to-kafka", "delivery": delivery, "events": events,
+                                  "rows_written": json.loads(read.stdout)["events"], **figures,
                                   "events_per_cpu_s": round(events / figures["cpu_s"])}), flush=True)
         return 0
     finally:
