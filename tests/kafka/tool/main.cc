@@ -9,6 +9,7 @@
 //     control lines: {"do": "begin"|"commit"|"abort"|"flush"} (begin needs transactional.id=..)
 //   lines BROKERS TOPIC [PARTITION]                        records on stdin, each line is a value
 //   consume BROKERS TOPIC [uncommitted] [count=N] [wait_ms=N]   until the end, or until N records were seen
+//   consume BROKERS TOPIC follow                           what is there and what comes, until the process is killed
 //   ends BROKERS TOPIC                                     {"0": [low, high], ..} without hiding open transactions
 //   committed BROKERS GROUP TOPIC                          {"0": offset, ..}
 #include <librdkafka/rdkafka.h>
@@ -301,9 +302,12 @@ int consume(const Args& args) {
   Args settings;
   long count = -1;
   int wait_ms = 30000;
+  bool follow = false;
   for (size_t i = 2; i < args.size(); ++i) {
     if (args[i] == "uncommitted")
       settings.emplace_back("isolation.level=read_uncommitted");
+    else if (args[i] == "follow")
+      follow = true;
     else if (args[i].starts_with("count="))
       count = std::atol(args[i].c_str() + 6);
     else if (args[i].starts_with("wait_ms="))
@@ -318,8 +322,13 @@ int consume(const Args& args) {
   for (int i = 0; i < open; ++i)
     rd_kafka_topic_partition_list_add(list, args[1].c_str(), i)->offset = RD_KAFKA_OFFSET_BEGINNING;
   check(rd_kafka_assign(handle, list), "assign");
-  while (count < 0 ? open > 0 : count > 0) {
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(handle, wait_ms);
+  while (follow || (count < 0 ? open > 0 : count > 0)) {
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(handle, follow ? 0 : wait_ms);
+    if (message == nullptr && follow) {
+      std::cout.flush();
+      message = rd_kafka_consumer_poll(handle, 100);
+      if (message == nullptr) continue;
+    }
     if (message == nullptr) fail("nothing arrived for " + std::to_string(wait_ms) + " ms");
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       --open;
