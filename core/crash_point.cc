@@ -44,13 +44,21 @@ void crash_point(const char* name) {
   if (freeze.comes_true_at(name)) ::kill(::getpid(), SIGSTOP);
 }
 
-bool seeded_bug(const char* name) {
-  static const std::string bug = [] {
+namespace {
+
+std::string& bug_name() {
+  static std::string bug = [] {
     const char* text = std::getenv("MILLRACE_BUG");
     return std::string(text != nullptr ? text : "");
   }();
-  return bug == name;
+  return bug;
 }
+
+}  // namespace
+
+bool seeded_bug(const char* name) { return bug_name() == name; }
+
+void seed_bug(const char* name) { bug_name() = name; }
 
 }  // namespace millrace
 

@@ -9,6 +9,8 @@ namespace millrace {
 #ifdef MILLRACE_TEST_HOOKS
 void crash_point(const char* name);
 bool seeded_bug(const char* name);
+/// The same from inside a test; "" = none. No other thread may run.
+void seed_bug(const char* name);
 #else
 inline void crash_point(const char* /*name*/) {}
 inline bool seeded_bug(const char* /*name*/) { return false; }

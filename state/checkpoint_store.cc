@@ -7,6 +7,7 @@
 #include <charconv>
 #include <climits>
 
+#include "core/crash_point.h"
 #include "state/directory_lock.h"
 #include "state/job_record.h"
 
@@ -133,6 +134,7 @@ struct CheckpointStore::Impl {
   }
 
   Status check_ownership() {
+    if (seeded_bug("one_owner")) return {};
     MR_ASSIGN(const std::optional<JobRecord> now, read_job_record(fs, directory));
     if (now && now->attempt == record.attempt && now->incarnation == record.incarnation) return {};
     return make_error(ErrorCode::kSuperseded, fmt::format("{}: attempt {} is running now, this process is attempt {}",
@@ -322,6 +324,9 @@ Result<int64_t> CheckpointStore::reserve_checkpoint_id() {
       self.reserved -= kIdBlock;
       return std::unexpected(std::move(written).error());
     }
+  }
+  if (seeded_bug("reuse_checkpoint_id") && !self.completed.empty()) {
+    self.record.next_checkpoint_id = self.completed.back() + 1;
   }
   const int64_t id = self.record.next_checkpoint_id++;
   MR_TRY(self.fs.create_directories(self.chk(id)));

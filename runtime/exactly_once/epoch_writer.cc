@@ -37,8 +37,10 @@ class LanesPart final : public SnapshotPart {
 
 class EpochWriter final : public SinkWriter {
  public:
-  EpochWriter(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits)
-      : target_(std::move(target)), fs_(fs), limits_(limits) {}
+  EpochWriter(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits, bool threaded)
+      : target_(std::move(target)), fs_(fs), limits_(limits), threaded_(threaded) {}
+
+  LaneCommitter::Step step() { return committer_->step(); }
 
   Status open(SinkContext& context) override {
     MR_CHECK(context.events != nullptr, "an exactly-once sink needs somebody to report to");
@@ -74,7 +76,7 @@ class EpochWriter final : public SinkWriter {
                           .metrics = context.metrics,
                           .labels = context.labels,
                           .stopping = &committer_->stopping()}));
-    committer_->start();
+    if (threaded_) committer_->start();
     return {};
   }
 
@@ -104,6 +106,7 @@ class EpochWriter final : public SinkWriter {
       committer_->add(lane_, std::move(entry));
       segment_.reset();
     }
+    if (seeded_bug("commit_before_completion")) committer_->checkpoint_completed(checkpoint_id);
     std::vector<SnapshotPartPtr> parts;
     parts.push_back(std::make_unique<LanesPart>(state_, job_id_, committer_->lanes_for(checkpoint_id)));
     return parts;
@@ -170,6 +173,7 @@ class EpochWriter final : public SinkWriter {
   ExactlyOnceTargetPtr target_;
   FileSystem& fs_;
   SegmentLimits limits_;
+  bool threaded_;
   StateDescriptor state_;
   std::string sink_;
   std::string job_id_;
@@ -184,7 +188,13 @@ class EpochWriter final : public SinkWriter {
 }  // namespace
 
 SinkWriterPtr make_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits) {
-  return std::make_unique<EpochWriter>(std::move(target), fs, limits);
+  return std::make_unique<EpochWriter>(std::move(target), fs, limits, true);
+}
+
+SteppedEpochWriter make_stepped_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits) {
+  auto writer = std::make_unique<EpochWriter>(std::move(target), fs, limits, false);
+  EpochWriter* raw = writer.get();
+  return {std::move(writer), [raw] { return raw->step(); }};
 }
 
 }  // namespace millrace

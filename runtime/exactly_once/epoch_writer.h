@@ -2,7 +2,10 @@
 // barrier seals it and puts an entry into the state; the committer publishes entries after their checkpoint completed.
 #pragma once
 
+#include <functional>
+
 #include "core/file_system.h"
+#include "runtime/exactly_once/lane_committer.h"
 #include "runtime/exactly_once/segment.h"
 #include "runtime/spi/exactly_once.h"
 #include "runtime/spi/sink.h"
@@ -11,5 +14,13 @@ namespace millrace {
 
 SinkWriterPtr make_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs = local_file_system(),
                                 SegmentLimits limits = {});
+
+/// For simulations, which run everything in one thread: the committer does a piece of its work when `step` is called,
+/// which is alive as long as the writer, and only after open().
+struct SteppedEpochWriter {
+  SinkWriterPtr writer;
+  std::function<LaneCommitter::Step()> step;
+};
+SteppedEpochWriter make_stepped_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits);
 
 }  // namespace millrace

@@ -1,13 +1,13 @@
 // The thread of a sink's subtask that talks to the target: claims the lanes at the start of an attempt, publishes what
 // the restored state holds, then the entries of every completed checkpoint, in order, each part in a session and a
 // transaction of its own. Transient errors are retried for ever with a growing pause; permanent ones end the job.
+// The thread repeats step(); a simulation calls step() itself, in its own thread, instead of start().
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -43,6 +43,16 @@ class LaneCommitter {
   LaneCommitter(const LaneCommitter&) = delete;
   LaneCommitter& operator=(const LaneCommitter&) = delete;
 
+  /// What one step did.
+  enum class Step : uint8_t {
+    kWorked,
+    kIdle,   // nothing to do before the next completed checkpoint
+    kRetry,  // an error that may pass: again after a pause
+    kEnded,  // reported, or the sink goes away
+  };
+  /// One attempt at the next thing: the claims, or one part of one entry.
+  Step step();
+
   // The worker.
   void start();
   void add(uint32_t lane, std::shared_ptr<const LaneEntry> entry);
@@ -59,22 +69,33 @@ class LaneCommitter {
   };
 
   void run();
-  Status restore();
-  Status claim(LaneState& lane, CommitMarker& known);
-  Result<bool> try_claim(const LaneState& lane, CommitMarker& known);
-  Status publish_lane(size_t index, int64_t up_to);
-  Status publish_entry(size_t index, const LaneEntry& entry);
+  /// False: nothing to do.
+  Result<bool> advance();
+  /// Every lane that is not ours yet; beside each other when a thread of our own may wait.
+  Status claim_all();
+  Status claim(size_t index);
+  Status try_claim(const LaneState& lane, CommitMarker& known);
+  /// False: no lane has an entry up to this epoch.
+  Result<bool> publish_next(int64_t up_to);
   Status publish_part(size_t index, const SegmentEntry& entry, uint32_t part);
   Result<bool> try_part(size_t index, const SegmentEntry& entry, const CommitMarker& marker, PartRows& rows);
-  /// Repeats `attempt` until it answers; kCancelled when the sink goes away.
-  Status repeat(const std::function<Status()>& attempt, const std::string& what);
   void settled(size_t index, const LaneEntry& entry);
+  void count_pending(const LaneState& lane) const;
   void remove_spent(int64_t checkpoint_id);
   [[nodiscard]] LaneId id_of(const LaneState& lane) const;
   [[nodiscard]] std::string place(const LaneState& lane) const;
 
   Config config_;
-  std::vector<CommitMarker> known_;  // per lane; the committer's thread
+  // The committer's thread.
+  std::vector<CommitMarker> known_;  // per lane
+  std::vector<uint8_t> ours_;        // per lane: claimed
+  bool claimed_ = false;
+  bool restored_ = false;
+  bool ended_ = false;
+  bool threaded_ = false;
+  int64_t goal_ = 0;   // being published
+  int64_t done_ = 0;   // published
+  uint32_t part_ = 0;  // next one of the entry at hand
   MetricPtr commits_;
   MetricPtr failures_;
   MetricPtr skipped_;
