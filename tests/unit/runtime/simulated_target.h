@@ -21,6 +21,7 @@ namespace millrace {
 struct SimulatedTarget {
   enum class Fate : uint8_t { kOpen, kCommitted, kAborted };
   struct Transaction {
+    Transaction(std::string its_lane, const CommitMarker& its_marker) : lane(std::move(its_lane)), marker(its_marker) {}
     std::string lane;
     CommitMarker marker;
     Fate fate = Fate::kOpen;
@@ -31,6 +32,8 @@ struct SimulatedTarget {
     int64_t value;
     size_t transaction;
   };
+
+  explicit SimulatedTarget(Random& dice) : random(dice) {}
 
   Random& random;
   bool troubled = false;  // replies get lost
@@ -83,7 +86,7 @@ class SimulatedSession final : public LaneSession {
   Status commit(const CommitMarker& marker, const std::string& /*target*/, PartRows* rows) override {
     MR_TRY(alive_and_ours());
     const size_t mine = target_.transactions.size();
-    target_.transactions.push_back({.lane = lane_, .marker = marker});
+    target_.transactions.emplace_back(lane_, marker);
     target_.open[lane_] = mine;
     std::string_view row;
     while (rows != nullptr) {
