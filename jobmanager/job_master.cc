@@ -9,6 +9,8 @@ namespace millrace {
 
 namespace {
 
+constexpr int64_t kNotifyAgainMs = 10'000;
+
 std::vector<TaskId> tasks_of(const PhysicalPlan& plan) {
   std::vector<TaskId> tasks;
   for (uint32_t chain = 0; chain < plan.chains.size(); ++chain) {
@@ -166,6 +168,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
   }
   view_.checkpoints_completed += 1;
   view_.last_checkpoint_id = checkpoint_id;
+  notify_at_ms_ = now_ms + kNotifyAgainMs;
   view_.last_checkpoint_ms = now_ms;
   view_.last_checkpoint_duration_ms = now_ms - triggered_ms_;
   view_.last_checkpoint_bytes = bytes;
@@ -316,6 +319,14 @@ void JobMaster::on_time() {
   if (view_.state != JobState::kRunning) return;
   if (auto decision = coordinator_->check_timeout(now_ms)) drop_checkpoint(*decision);
   if (view_.state == JobState::kRunning) trigger_if_due();
+  if (view_.state == JobState::kRunning) notify_again();
+}
+
+void JobMaster::notify_again() {
+  const int64_t now_ms = config_.clock->wall_ms();
+  if (coordinator_->all_settled() || now_ms < notify_at_ms_) return;
+  notify_at_ms_ = now_ms + kNotifyAgainMs;
+  config_.task_manager->send(CheckpointCompleted{view_.job_id, view_.attempt, view_.last_checkpoint_id});
 }
 
 void JobMaster::trigger_if_due() {
@@ -349,6 +360,7 @@ int64_t JobMaster::next_deadline_ms() const {
   const TriggerDecision decision = coordinator_->decide_trigger(config_.clock->wall_ms());
   if (decision.kind == TriggerDecision::Kind::kTrigger) return config_.clock->wall_ms();
   if (decision.at_ms >= 0) next = std::min(next, decision.at_ms);
+  if (!coordinator_->all_settled()) next = std::min(next, notify_at_ms_);
   return next;
 }
 

@@ -67,6 +67,8 @@ class JobMaster {
  private:
   Status deploy();
   void trigger_if_due();
+  /// Sinks that have not published the last checkpoint's output are told again.
+  void notify_again();
   void trigger(bool final);
   void complete(int64_t checkpoint_id);
   void drop_checkpoint(const AbortDecision& decision);
@@ -96,6 +98,7 @@ class JobMaster {
   JobMetrics metrics_;
   JobView view_;
   int64_t triggered_ms_ = 0;
+  int64_t notify_at_ms_ = INT64_MAX;
   int64_t restart_at_ms_ = INT64_MAX;
   bool final_in_flight_ = false;
   bool stop_requested_ = false;

@@ -85,7 +85,12 @@ class KafkaLaneSession final : public LaneSession {
 
   Result<std::optional<CommitMarker>> last_committed() override {
     MR_TRY(config_.progress->ensure(config_.lane.lanes));
+    std::optional<CommitMarker> early;
+    if (seeded_bug("marker_before_init")) {
+      MR_ASSIGN(early, config_.progress->read(config_.lane.lane));
+    }
     MR_TRY(init());
+    if (seeded_bug("marker_before_init")) return early;
     const PhaseTimer timer(phase(&KafkaLaneTimes::marker));
     return config_.progress->read(config_.lane.lane);
   }

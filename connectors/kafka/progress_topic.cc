@@ -250,6 +250,9 @@ Result<std::optional<CommitMarker>> KafkaProgressTopic::read_from(rd_kafka_s* co
     if (message->payload == nullptr) continue;
     newest.assign(static_cast<const char*>(message->payload), message->len);
     found = true;
+    // A transaction here is a marker and the control record that ends it: behind the last one nothing can follow, and
+    // the event of the partition's end would cost another fetch.
+    if (message->offset >= end - 2) break;
   }
   (void)rd_kafka_assign(consumer, nullptr);
   if (!found) return std::nullopt;

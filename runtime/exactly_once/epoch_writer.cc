@@ -163,7 +163,7 @@ class EpochWriter final : public SinkWriter {
       const std::string path = join_path(directory, file.name);
       if (file.name.starts_with("open-")) {
         MR_TRY(fs_.remove(path));
-      } else if (!listed.contains(path)) {
+      } else if (!listed.contains(join_path(directory, segment_of(file.name)))) {
         unlisted.push_back(path);
       }
     }

@@ -84,8 +84,13 @@ std::vector<LaneState> LaneCommitter::lanes_for(int64_t checkpoint_id) {
 void LaneCommitter::checkpoint_completed(int64_t checkpoint_id) {
   {
     const std::lock_guard lock(mutex_);
-    completed_ = std::max(completed_, checkpoint_id);
-    completed_ids_.push_back(checkpoint_id);
+    // Notifications are repeated until they are acknowledged.
+    if (checkpoint_id <= completed_) {
+      asked_again_ = true;
+    } else {
+      completed_ = checkpoint_id;
+      completed_ids_.push_back(checkpoint_id);
+    }
   }
   wake_.notify_all();
 }
@@ -110,7 +115,7 @@ void LaneCommitter::run() {
     }
     std::unique_lock lock(mutex_);
     if (did == Step::kIdle) {
-      wake_.wait(lock, [this] { return stopping_ || completed_ > done_; });
+      wake_.wait(lock, [this] { return stopping_ || asked_again_ || completed_ > done_; });
     } else {
       wake_.wait_for(lock, pause, [this] { return stopping_.load(); });
       pause = std::min(pause * 2, kPauseMax);
@@ -152,7 +157,8 @@ Result<bool> LaneCommitter::advance() {
   }
   if (goal_ == done_) {
     const std::lock_guard lock(mutex_);
-    if (completed_ <= done_) return false;
+    if (completed_ <= done_ && !asked_again_) return false;
+    asked_again_ = false;
     goal_ = completed_;
   }
   MR_ASSIGN(const bool more, publish_next(goal_));
@@ -256,16 +262,20 @@ void LaneCommitter::count_pending(const LaneState& lane) const {
 
 Status LaneCommitter::publish_part(size_t index, const SegmentEntry& entry, uint32_t part) {
   const SegmentPart& border = entry.parts[part];
+  const std::string path = join_path(config_.job_directory, entry.file);
+  std::string where = place(lanes_[index]) + ", epoch " + std::to_string(entry.epoch);
+  if (entry.parts.size() > 1) where += ", part " + std::to_string(part);
+  auto skipped = read_skipped_rows(*config_.fs, path, part);
+  if (!skipped) return std::unexpected(std::move(skipped).error().with_context(where));
   const CommitMarker marker{config_.owner.generation,
                             config_.owner.incarnation,
                             entry.epoch,
                             part,
                             static_cast<uint32_t>(entry.parts.size()),
-                            border.rows,
+                            border.rows - skipped->size(),
                             border.crc};
-  const std::string where = place(lanes_[index]) + ", epoch " + std::to_string(entry.epoch);
   const auto began = std::chrono::steady_clock::now();
-  auto rows = SegmentPartReader::open(*config_.fs, join_path(config_.job_directory, entry.file), border);
+  auto rows = SegmentPartReader::open(*config_.fs, path, border, std::move(*skipped));
   if (!rows) return std::unexpected(std::move(rows).error().with_context(where));
   auto published = try_part(index, entry, marker, **rows);
   if (!published) return std::unexpected(std::move(published).error().with_context(where));

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -106,6 +107,7 @@ class LaneCommitter {
   std::condition_variable wake_;
   std::vector<LaneState> lanes_;
   int64_t completed_ = 0;
+  bool asked_again_ = false;  // for an acknowledgement that was given already
   int64_t last_snapshot_ = 0;
   std::deque<int64_t> completed_ids_;
   std::vector<Spent> spent_;

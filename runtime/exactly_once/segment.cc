@@ -1,5 +1,8 @@
 #include "runtime/exactly_once/segment.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "core/bytes.h"
 #include "core/crash_point.h"
 #include "core/hash.h"
@@ -8,6 +11,7 @@ namespace millrace {
 
 namespace {
 constexpr size_t kBlockHeader = 12;
+constexpr std::string_view kSkippedRows = ".skip-";
 constexpr uint32_t kBlockMax = 1U << 30;
 }  // namespace
 
@@ -72,8 +76,40 @@ Status SegmentWriter::end_block() {
 
 Status SegmentWriter::finish() { return end_block(); }
 
+std::string skipped_rows_path(const std::string& segment, uint32_t part) {
+  return segment + std::string(kSkippedRows) + std::to_string(part);
+}
+
+std::string segment_of(const std::string& name) { return name.substr(0, name.find(kSkippedRows)); }
+
+Result<std::vector<uint64_t>> read_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part) {
+  const std::string path = skipped_rows_path(segment, part);
+  std::vector<uint64_t> rows;
+  if (!fs.exists(path)) return rows;
+  MR_ASSIGN(const std::string text, fs.read_all(path));
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    uint64_t row = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, row);
+    if (error != std::errc{} || stop != text.data() + end) {
+      return make_error(ErrorCode::kCorruptState, path + " is not a list of row numbers");
+    }
+    rows.push_back(row);
+    begin = end + 1;
+  }
+  std::ranges::sort(rows);
+  return rows;
+}
+
+Status write_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part, const std::vector<uint64_t>& rows) {
+  std::string text;
+  for (const uint64_t row : rows) text += std::to_string(row) + "\n";
+  return write_file_durably(fs, skipped_rows_path(segment, part), text);
+}
+
 Result<std::unique_ptr<SegmentPartReader>> SegmentPartReader::open(FileSystem& fs, const std::string& path,
-                                                                   const SegmentPart& part) {
+                                                                   const SegmentPart& part,
+                                                                   std::vector<uint64_t> skipped) {
   auto file = fs.open(path);
   if (!file) {
     Error error = std::move(file).error();
@@ -81,7 +117,7 @@ Result<std::unique_ptr<SegmentPartReader>> SegmentPartReader::open(FileSystem& f
     return make_error(ErrorCode::kCorruptState, "the segment " + path + " is missing: output of a completed checkpoint",
                       "bring the file back, or accept the loss with `millrace run --fresh`");
   }
-  return std::unique_ptr<SegmentPartReader>(new SegmentPartReader(std::move(*file), path, part));
+  return std::unique_ptr<SegmentPartReader>(new SegmentPartReader(std::move(*file), path, part, std::move(skipped)));
 }
 
 void SegmentPartReader::rewind() {
@@ -123,6 +159,14 @@ Status SegmentPartReader::read_block() {
 }
 
 Result<bool> SegmentPartReader::next(std::string_view& row) {
+  while (true) {
+    MR_ASSIGN(const bool more, next_of_all(row));
+    if (!more) return false;
+    if (!std::ranges::binary_search(skipped_, rows_seen_ - 1)) return true;
+  }
+}
+
+Result<bool> SegmentPartReader::next_of_all(std::string_view& row) {
   if (block_at_ == block_.size()) {
     if (at_ == part_.bytes) {
       if (rows_seen_ != part_.rows) return damaged("rows are missing");

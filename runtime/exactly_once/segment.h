@@ -74,17 +74,27 @@ class SegmentWriter final : public PreparedRows {
   uint64_t rows_ = 0;
 };
 
+/// Rows of a part that somebody took out because the target refuses them (`millrace sink skip`): a file beside the
+/// segment with their numbers within the part, ascending, one a line. Missing: none.
+std::string skipped_rows_path(const std::string& segment, uint32_t part);
+/// The segment's name in the name of such a file, or the name itself.
+std::string segment_of(const std::string& name);
+Result<std::vector<uint64_t>> read_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part);
+Status write_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part, const std::vector<uint64_t>& rows);
+
 /// Reads one part; a damaged block is kCorruptState naming the file.
 class SegmentPartReader final : public PartRows {
  public:
   static Result<std::unique_ptr<SegmentPartReader>> open(FileSystem& fs, const std::string& path,
-                                                         const SegmentPart& part);
+                                                         const SegmentPart& part, std::vector<uint64_t> skipped = {});
   Result<bool> next(std::string_view& row) override;
   void rewind() override;
 
  private:
-  SegmentPartReader(std::unique_ptr<ReadableFile> file, std::string path, SegmentPart part)
-      : file_(std::move(file)), path_(std::move(path)), part_(part) {}
+  SegmentPartReader(std::unique_ptr<ReadableFile> file, std::string path, SegmentPart part,
+                    std::vector<uint64_t> skipped)
+      : file_(std::move(file)), path_(std::move(path)), part_(part), skipped_(std::move(skipped)) {}
+  Result<bool> next_of_all(std::string_view& row);
   Status read_block();
   Status read_exactly(std::string& into, uint64_t size);
   std::unexpected<Error> damaged(const char* what) const;
@@ -92,6 +102,7 @@ class SegmentPartReader final : public PartRows {
   std::unique_ptr<ReadableFile> file_;
   std::string path_;
   SegmentPart part_;
+  std::vector<uint64_t> skipped_;  // ascending
   uint64_t at_ = 0;  // within the part
   uint64_t rows_seen_ = 0;
   std::string block_;

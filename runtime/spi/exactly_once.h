@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/metrics.h"
@@ -76,6 +77,14 @@ class LaneSession {
   virtual Status commit(const CommitMarker& marker, const std::string& target, PartRows* rows) = 0;
 };
 
+/// A part that the lane's marker covers, with the rows that were written ahead.
+struct PublishedPart {
+  LaneId lane;
+  CommitMarker marker;
+  std::string target;
+  std::unique_ptr<PartRows> rows;
+};
+
 class ExactlyOnceTarget {
  public:
   virtual ~ExactlyOnceTarget() = default;
@@ -86,8 +95,16 @@ class ExactlyOnceTarget {
   /// Serialises the selected rows of a batch. What can be checked is checked here, because a row that is refused at
   /// commit stops the lane: such rows are kOutputRefused, or go to port 0 of `dead_letters` when on_error says so.
   virtual Status prepare(const Batch& batch, PreparedRows& rows, Output& dead_letters) = 0;
-  /// Committer thread, beside prepare().
+  /// Threads of the committer, beside prepare() and each other.
   virtual Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) = 0;
+  /// For `millrace audit`, while nothing runs: a sentence for each of these parts that is not there as it was written.
+  /// kNotSupportedYet: the target cannot tell (its rows may be changed by others).
+  virtual Result<std::vector<std::string>> audit(std::vector<PublishedPart> parts) {
+    (void)parts;
+    return make_error(ErrorCode::kNotSupportedYet, "rows of this target are not compared, only its markers");
+  }
+  /// A row of prepare() for people.
+  [[nodiscard]] virtual std::string row_text(std::string_view row) const { return std::string(row); }
 };
 using ExactlyOnceTargetPtr = std::unique_ptr<ExactlyOnceTarget>;
 
