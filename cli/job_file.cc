@@ -85,6 +85,13 @@ int file_error(const Error& error) {
   return 2;
 }
 
+int operation_error(const Error& error) {
+  std::fputs(fmt::format("error[{}]: {}\n", error.info().code, error.message).c_str(), stderr);
+  if (!error.help.empty()) std::fputs(fmt::format("   = help: {}\n", error.help).c_str(), stderr);
+  if (error.code == ErrorCode::kUnreachable) return 3;
+  return error.info().code.starts_with("E04") ? 4 : 1;
+}
+
 int usage_error(std::string_view command, std::string_view message, std::string_view usage) {
   std::fputs(fmt::format("millrace {}: {}\nusage: {}\n", command, message, usage).c_str(), stderr);
   return 2;

@@ -32,6 +32,10 @@ std::string count_text(const Diagnostics& diagnostics);
 /// Standard error: why the job file cannot be read. Answers the exit code 2.
 int file_error(const Error& error);
 
+/// Standard error: why an operation on a job's directory failed. Answers the exit code: 4 when the state refuses, 3
+/// when a server cannot be reached, else 1.
+int operation_error(const Error& error);
+
 /// Standard error: "millrace validate: MESSAGE" and how the command is used. Answers the exit code 2.
 int usage_error(std::string_view command, std::string_view message, std::string_view usage);
 

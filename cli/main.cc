@@ -6,11 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/audit.h"
 #include "cli/eval.h"
 #include "cli/explain.h"
 #include "cli/plan_command.h"
 #include "cli/run.h"
 #include "cli/schema.h"
+#include "cli/sink_command.h"
 #include "cli/test_command.h"
 #include "cli/validate.h"
 #include "cli/version.h"
@@ -32,6 +34,8 @@ constexpr Command kCommands[] = {
     {"validate", command_validate, "every mistake of a job file, with a caret and a hint"},
     {"plan", command_plan, "operators, chains, exchanges, state and delivery of a job file"},
     {"test", command_test, "the tests: block of a job file, in virtual time"},
+    {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers"},
+    {"sink", command_sink, "rows that wait for their target: show them, skip refused ones"},
     {"eval", [](const std::vector<std::string>& args, const Registry&) { return command_eval(args); },
      "one expression, or one a line with --json"},
     {"schema", command_schema, "the JSON Schema of the job file, for editors"},

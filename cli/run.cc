@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/job_output.h"
 #include "cli/job_rest.h"
 #include "cli/local_cluster.h"
 #include "cli/row_limit.h"
@@ -127,6 +128,12 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
     config.wrap_sink = [&](const Node& node, SinkWriterPtr writer) { return limit.wrap(node, std::move(writer)); };
   }
   const std::string root = checkpoint_root_of(options, planned.graph);
+  if (options.start.fresh && !options.allow_dropped_state) {
+    const std::string directory = join_path(root, planned.graph.name);
+    if (Status fits = check_no_pending_output(directory, options.start.take_over, registry); !fits) {
+      return report_error(fits.error(), exit_code_of(fits.error().info().code));
+    }
+  }
   LocalCluster cluster(
       std::move(planned), root,
       {options.start, options.until_done, options.allow_dropped_state, options.republish, options.accept_lost_progress},

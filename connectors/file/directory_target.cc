@@ -65,6 +65,13 @@ Result<FileProgress> decode_progress(std::string_view bytes, const std::string& 
   return progress;
 }
 
+std::string part_file_name(const std::string& job, const std::string& lane, const CommitMarker& marker,
+                           const std::string& extension) {
+  std::string name = "part-" + job + "-" + lane + "-" + std::to_string(marker.epoch);
+  if (marker.parts > 1) name += "-" + std::to_string(marker.part);
+  return name + "." + extension;
+}
+
 class DirectorySession final : public LaneSession {
  public:
   DirectorySession(std::string directory, std::string header, std::string extension, LaneId lane)
@@ -94,9 +101,7 @@ class DirectorySession final : public LaneSession {
     }
     FileProgress next{found_.number + 1, marker, {}, {}};
     if (rows != nullptr) {
-      next.final_name = "part-" + job_ + "-" + lane_ + "-" + std::to_string(marker.epoch);
-      if (marker.parts > 1) next.final_name += "-" + std::to_string(marker.part);
-      next.final_name += "." + extension_;
+      next.final_name = part_file_name(job_, lane_, marker, extension_);
       next.temporary =
           "." + next.final_name + "." + std::to_string(marker.generation) + "." + std::to_string(marker.incarnation);
       MR_TRY(write_rows(join_path(directory_, next.temporary), *rows));
@@ -218,6 +223,28 @@ class DirectoryTarget final : public ExactlyOnceTarget {
 
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {
     return std::make_unique<DirectorySession>(options_.path, options_.header, options_.extension, lane);
+  }
+
+  /// Files that somebody moved away are no finding.
+  Result<std::vector<std::string>> audit(std::vector<PublishedPart> parts) override {
+    std::vector<std::string> findings;
+    for (PublishedPart& part : parts) {
+      const std::string path =
+          join_path(part.target, part_file_name(part.lane.job_id.substr(0, 8), std::to_string(part.lane.lane),
+                                                part.marker, options_.extension));
+      if (!local_file_system().exists(path)) continue;
+      MR_ASSIGN(const std::string found, local_file_system().read_all(path));
+      std::string wanted = options_.header.empty() ? std::string() : options_.header + "\n";
+      std::string_view row;
+      part.rows->rewind();
+      while (true) {
+        MR_ASSIGN(const bool more, part.rows->next(row));
+        if (!more) break;
+        wanted.append(row).push_back('\n');
+      }
+      if (found != wanted) findings.push_back(path + " holds other rows than were published");
+    }
+    return findings;
   }
 
  private:

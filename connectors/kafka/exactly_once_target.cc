@@ -5,6 +5,7 @@
 #include "connectors/kafka/lane_session.h"
 #include "connectors/kafka/out_row.h"
 #include "connectors/kafka/refused_rows.h"
+#include "connectors/kafka/topic_audit.h"
 #include "core/log.h"
 #include "data/number_text.h"
 
@@ -88,6 +89,17 @@ Status KafkaExactlyOnceTarget::prepare(const Batch& batch, PreparedRows& rows, O
 Result<std::unique_ptr<LaneSession>> KafkaExactlyOnceTarget::open_session(const LaneId& lane) {
   return open_kafka_session(
       {.options = &options_, .progress = progress_.get(), .stopping = context_.stopping, .lane = lane});
+}
+
+Result<std::vector<std::string>> KafkaExactlyOnceTarget::audit(std::vector<PublishedPart> parts) {
+  return audit_kafka_topics(options_, std::move(parts));
+}
+
+std::string KafkaExactlyOnceTarget::row_text(std::string_view row) const {
+  KafkaOutRecord record;
+  if (!decode_out_row(row, record)) return "(unreadable)";
+  const std::string key = record.has_key ? std::string(record.key) + "\t" : std::string();
+  return key + (record.has_value ? std::string(record.value) : "(deleted)");
 }
 
 }  // namespace millrace

@@ -26,6 +26,8 @@ class KafkaExactlyOnceTarget final : public ExactlyOnceTarget {
   [[nodiscard]] std::string target() const override { return options_.topic; }
   Status prepare(const Batch& batch, PreparedRows& rows, Output& dead_letters) override;
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override;
+  Result<std::vector<std::string>> audit(std::vector<PublishedPart> parts) override;
+  [[nodiscard]] std::string row_text(std::string_view row) const override;
 
  private:
   const SinkConfig config_;
