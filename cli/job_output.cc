@@ -92,8 +92,8 @@ Status JobOutput::read_checkpoints() {
 
 /// Oldest first: the newest one's lanes stay.
 Status JobOutput::read_lanes(const CheckpointMetadata& metadata) {
-  MR_ASSIGN(const auto snapshots, RestoredSnapshots::open(local_file_system(), directory_, metadata.handles,
-                                                          metadata.max_parallelism));
+  MR_ASSIGN(const auto snapshots,
+            RestoredSnapshots::open(local_file_system(), directory_, metadata.handles, metadata.max_parallelism));
   checkpoint_id_ = metadata.checkpoint_id;
   for (SinkOutput& sink : sinks_) {
     sink.lanes.clear();

@@ -67,8 +67,8 @@ class JobOutput {
   std::vector<SinkOutput> sinks_;
 };
 
-/// For `run --fresh`: refused (kRefusedByState) when output of completed checkpoints was not published yet, or when that
-/// cannot be found out. A job that ended by itself or was suspended has published everything.
+/// For `run --fresh`: refused (kRefusedByState) when output of completed checkpoints was not published yet, or when
+/// that cannot be found out. A job that ended by itself or was suspended has published everything.
 Status check_no_pending_output(const std::string& directory, bool take_over, const Registry& registry);
 
 }  // namespace millrace

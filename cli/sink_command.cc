@@ -149,10 +149,10 @@ Status skip_rows(const JobOutput& job, const SinkRequest& request, const Waiting
   if (texts.size() != request.rows.size()) {
     return make_error(ErrorCode::kNotFound, fmt::format("the part has no row {}", request.rows.back()));
   }
-  const std::string to =
-      request.to.empty() ? join_path(job.directory(), fmt::format("skipped-{}-{}-{}-{}.txt", request.sink, request.lane,
-                                                                  request.epoch, request.part))
-                         : request.to;
+  const std::string to = request.to.empty()
+                             ? join_path(job.directory(), fmt::format("skipped-{}-{}-{}-{}.txt", request.sink,
+                                                                      request.lane, request.epoch, request.part))
+                             : request.to;
   std::string kept;
   for (const auto& [number, text] : texts) kept += text + "\n";
   // The rows are safe before they leave the output.
@@ -188,8 +188,7 @@ Status run_sink_command(bool skip, const SinkRequest& request, const Registry& r
 }  // namespace
 
 int command_sink(const std::vector<std::string>& args, const Registry& registry) {
-  const auto arguments =
-      parse_arguments(args, {{}, {"--lane", "--epoch", "--part", "--rows", "--to"}, 3, 3});
+  const auto arguments = parse_arguments(args, {{}, {"--lane", "--epoch", "--part", "--rows", "--to"}, 3, 3});
   if (!arguments) return usage_error("sink", arguments.error(), kSinkUsage);
   const bool skip = arguments->words[0] == "skip";
   if (!skip && arguments->words[0] != "show") return usage_error("sink", "show or skip?", kSinkUsage);

@@ -90,12 +90,9 @@ class TopicScan {
  private:
   Status open() {
     KafkaSettings settings = options_.connection;
-    const KafkaSettings ours{{"group.id", "millrace-audit"},
-                             {"enable.auto.commit", "false"},
-                             {"enable.partition.eof", "true"},
-                             {"auto.offset.reset", "earliest"},
-                             {"allow.auto.create.topics", "false"},
-                             {"isolation.level", "read_committed"}};
+    const KafkaSettings ours{{"group.id", "millrace-audit"},        {"enable.auto.commit", "false"},
+                             {"enable.partition.eof", "true"},      {"auto.offset.reset", "earliest"},
+                             {"allow.auto.create.topics", "false"}, {"isolation.level", "read_committed"}};
     settings.insert(settings.end(), ours.begin(), ours.end());
     MR_ASSIGN(RdConf conf, make_rd_conf(settings));
     char text[512];
@@ -131,8 +128,8 @@ class TopicScan {
     const std::string place = options_.epoch_headers ? place_of(message) : std::string();
     const std::string_view key(static_cast<const char*>(message->key), message->key_len);
     const std::string_view value(static_cast<const char*>(message->payload), message->len);
-    const auto wanted = counts.find(
-        record_identity(place, message->key != nullptr, key, message->payload != nullptr, value));
+    const auto wanted =
+        counts.find(record_identity(place, message->key != nullptr, key, message->payload != nullptr, value));
     if (wanted != counts.end()) ++wanted->second.found;
   }
 
@@ -152,10 +149,10 @@ Result<std::vector<std::string>> identities_of(PublishedPart& part, bool with_pl
     MR_ASSIGN(const bool more, part.rows->next(row));
     if (!more) return identities;
     if (!decode_out_row(row, record)) return make_error(ErrorCode::kCorruptState, "a row of a segment cannot be read");
-    const std::string place =
-        with_place ? place_text(std::to_string(part.lane.lane), std::to_string(part.marker.epoch),
-                                std::to_string(part.marker.part), std::to_string(identities.size()))
-                   : std::string();
+    const std::string place = with_place
+                                  ? place_text(std::to_string(part.lane.lane), std::to_string(part.marker.epoch),
+                                               std::to_string(part.marker.part), std::to_string(identities.size()))
+                                  : std::string();
     identities.push_back(record_identity(place, record.has_key, record.key, record.has_value, record.value));
   }
 }

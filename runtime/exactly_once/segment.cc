@@ -101,7 +101,8 @@ Result<std::vector<uint64_t>> read_skipped_rows(FileSystem& fs, const std::strin
   return rows;
 }
 
-Status write_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part, const std::vector<uint64_t>& rows) {
+Status write_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part,
+                          const std::vector<uint64_t>& rows) {
   std::string text;
   for (const uint64_t row : rows) text += std::to_string(row) + "\n";
   return write_file_durably(fs, skipped_rows_path(segment, part), text);

@@ -103,7 +103,7 @@ class SegmentPartReader final : public PartRows {
   std::string path_;
   SegmentPart part_;
   std::vector<uint64_t> skipped_;  // ascending
-  uint64_t at_ = 0;  // within the part
+  uint64_t at_ = 0;                // within the part
   uint64_t rows_seen_ = 0;
   std::string block_;
   size_t block_at_ = 0;

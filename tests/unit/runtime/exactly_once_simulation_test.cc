@@ -41,7 +41,8 @@ class Simulation {
 
   /// Empty: as it should be.
   std::string run() {
-    if (!disk_.create_directories("/jobs") || !disk_.sync_directory("/") || !disk_.sync_directory("/jobs")) return "disk";
+    if (!disk_.create_directories("/jobs") || !disk_.sync_directory("/") || !disk_.sync_directory("/jobs"))
+      return "disk";
     std::string wrong = run_job();
     if (wrong.empty() && random_.below(3) == 0) {  // a fresh job under the old name
       processes_.clear();
@@ -234,9 +235,9 @@ TEST_CASE("whatever dies, freezes or gets lost, every row comes out once and in 
 #ifdef MILLRACE_TEST_HOOKS
 TEST_CASE("the simulation notices seeded bugs", "[simulation]") {
   const QuietLogs quiet;
-  for (const char* bug : {"skip_marker", "marker_before_init", "reuse_checkpoint_id", "segment_not_synced",
-                          "commit_before_completion", "shared_progress", "parts_ignored", "abort_deletes_segments",
-                          "one_owner", "name_is_identity"}) {
+  for (const char* bug :
+       {"skip_marker", "marker_before_init", "reuse_checkpoint_id", "segment_not_synced", "commit_before_completion",
+        "shared_progress", "parts_ignored", "abort_deletes_segments", "one_owner", "name_is_identity"}) {
     seed_bug(bug);
     uint64_t seed = 1;
     std::string wrong;

@@ -107,8 +107,8 @@ class SimulatedJob {
     int64_t restored_id = 0;
     MR_ASSIGN(const std::optional<CheckpointMetadata> newest, store_->newest());
     if (newest) {
-      MR_ASSIGN(restored, RestoredSnapshots::open(disk_, store_->directory(), newest->handles,
-                                                  kSimulatedMaxParallelism));
+      MR_ASSIGN(restored,
+                RestoredSnapshots::open(disk_, store_->directory(), newest->handles, kSimulatedMaxParallelism));
       restored_id = newest->checkpoint_id;
       MR_TRY(restored->visit(position_state(), {0, kSimulatedMaxParallelism}, 0, 1,
                              [&](uint32_t, std::string_view, std::string_view value) -> Status {
@@ -177,7 +177,8 @@ class SimulatedJob {
   Status read_input() {
     for (uint64_t rows = 1 + world_.random.below(4); rows > 0 && !final_ && position_ < world_.input.size(); --rows) {
       const int64_t value = world_.input[position_++];
-      sinks_[static_cast<size_t>(value / kSimulatedKey) % sinks_.size()].channel.push_back({.value = value, .barrier = 0});
+      sinks_[static_cast<size_t>(value / kSimulatedKey) % sinks_.size()].channel.push_back(
+          {.value = value, .barrier = 0});
     }
     if (position_ < world_.input.size()) return {};
     coordinator_->task_finished({0, 0});
