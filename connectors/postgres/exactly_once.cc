@@ -120,6 +120,7 @@ class PgLaneSession final : public LaneSession {
         bytes.append(row);
         ends.push_back(bytes.size());
       }
+      if (ends.empty()) break;
       std::vector<std::string_view> views;
       for (size_t i = 0, start = 0; i < ends.size(); start = ends[i++])
         views.push_back(std::string_view(bytes).substr(start, ends[i] - start));
@@ -194,6 +195,14 @@ class PgTarget final : public ExactlyOnceTarget {
     if (dead_letter_metric_) dead_letter_metric_->add(static_cast<double>(count));
     dead_letters.emit(0, refused.finish());
     return {};
+  }
+
+  [[nodiscard]] std::string row_text(std::string_view row) const override {
+    PgRow read;
+    if (!encoder_ || !read_pg_row(row, encoder_->columns(), read)) return "(unreadable)";
+    std::string text = read.removes ? "delete" : "write";
+    for (const auto& value : read.values) text += "\t" + (value ? std::string(*value) : "NULL");
+    return text;
   }
 
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {

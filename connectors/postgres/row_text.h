@@ -21,6 +21,7 @@ class PgRowEncoder {
   /// Appends the row; answers why the table would refuse it (nothing was appended then).
   std::optional<std::string> append(const Batch& batch, uint32_t row, std::string& out) const;
   /// The row is not written at all: the old half of an update.
+  [[nodiscard]] size_t columns() const { return table_.columns.size(); }
   [[nodiscard]] static bool skips(RowKind kind) { return kind == RowKind::kUpdateBefore; }
 
  private:

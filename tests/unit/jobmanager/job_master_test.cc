@@ -263,6 +263,25 @@ TEST_CASE("An exactly-once sink that falls behind holds triggers back") {
   REQUIRE(job.link.of<TriggerCheckpoint>().size() == 5);
 }
 
+TEST_CASE("Sinks that have not published a checkpoint's output are told again until they have") {
+  MasterFixture job;
+  job.sink_settles();
+  job.start();
+  job.tasks_run();
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  for (const TaskId task : job.tasks) job.master->handle(TaskFinished{job.job_id(), job.attempt(), task});
+  job.acknowledge(job.triggered());
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 1);
+  job.pass_ms(9'000);
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 1);
+  job.pass_ms(1'000);
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 2);
+  REQUIRE(job.link.of<CheckpointCompleted>().back().checkpoint_id == job.triggered());
+  job.master->handle(EpochSettled{job.job_id(), job.attempt(), job.tasks[2], "out", job.triggered()});
+  job.pass_ms(20'000);
+  REQUIRE(job.link.of<CheckpointCompleted>().size() == 2);
+}
+
 TEST_CASE("A bounded job ends only after its last output is published") {
   MasterFixture job;
   job.sink_settles();

@@ -85,7 +85,10 @@ class AwaitedEvents final : public SinkEvents {
     note([&] { restored_ = true; });
   }
   void epoch_settled(int64_t epoch) override {
-    note([&] { epoch_ = epoch; });
+    note([&] {
+      epoch_ = epoch;
+      ++acknowledgements_;
+    });
   }
   void failed(const Error& error) override {
     note([&] { error_ = error; });
@@ -95,6 +98,10 @@ class AwaitedEvents final : public SinkEvents {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return error_ || (restored_ && epoch_ >= epoch); });
     return error_;
+  }
+  void await_acknowledgements(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return acknowledgements_ >= count; });
   }
 
  private:
@@ -108,6 +115,7 @@ class AwaitedEvents final : public SinkEvents {
   std::condition_variable changed_;
   bool restored_ = false;
   int64_t epoch_ = 0;
+  int acknowledgements_ = 0;
   std::optional<Error> error_;
 };
 
@@ -333,4 +341,34 @@ TEST_CASE("a damaged segment is noticed, not published") {
   REQUIRE(error);
   CHECK(error->code == ErrorCode::kCorruptState);
   CHECK(outside.rows.empty());
+}
+
+TEST_CASE("a notification that is repeated is acknowledged again and publishes nothing") {
+  Outside outside;
+  const LaneDirectory directory;
+  LaneRun run(outside, directory, 1);
+  run.write({1});
+  (void)run.barrier(1);
+  CHECK_FALSE(run.complete(1));
+  CHECK_FALSE(run.complete(1));
+  run.events.await_acknowledgements(2);
+  CHECK(outside.rows == Lines{"1"});
+}
+
+TEST_CASE("rows that were taken out of a part stay out; the others go on") {
+  Outside outside;
+  outside.failures = {ErrorCode::kOutputRefused};
+  const LaneDirectory directory;
+  LaneRowsState state;
+  {
+    LaneRun run(outside, directory, 1);
+    run.write({1, 2, 3, 4});
+    state = run.barrier(1);
+    CHECK(run.complete(1));
+  }
+  const std::string segment = join_path(directory.path, "segments/out/0/1-1");
+  REQUIRE(write_skipped_rows(local_file_system(), segment, 0, {1}));
+  LaneRun run(outside, directory, 2, &state, 1);
+  CHECK_FALSE(run.events.await(0));
+  CHECK(outside.rows == Lines{"1", "3", "4"});
 }
