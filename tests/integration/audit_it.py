@@ -30,7 +30,7 @@ def test_a_topic_that_lost_or_repeats_rows_is_noticed(env):
     answer = command(job, "audit", directory_of(job, "topic"))
     assert "as it should be" in answer and "200 rows of" in answer, answer
     record = env.kafka.consume(sink)[7]
-    env.kafka.produce(sink, [{"value": record["value"], "headers": record["headers"]}
+    env.kafka.produce(sink, [{"value": record["value"], "headers": dict(record["headers"])}
                              | ({"key": record["key"]} if record.get("key") is not None else {})])
     answer = command(job, "audit", directory_of(job, "topic"), expect=1)
     assert "0 of" in answer and "1 repeated" in answer, answer
