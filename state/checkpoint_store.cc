@@ -210,6 +210,7 @@ struct CheckpointStore::Impl {
 
   // After the attempt was raised: a frozen former owner cannot complete anything any more.
   Status sweep() {
+    MR_TRY(check_ownership());  // another start may have been quicker, while this process was frozen in its own
     MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
     for (const int64_t id : found.unfinished) (void)fs.remove_all(chk(id));
     completed.clear();

@@ -1,6 +1,7 @@
 #include "runtime/exactly_once/epoch_writer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "core/crash_point.h"
@@ -9,6 +10,15 @@
 namespace millrace {
 
 namespace {
+
+constexpr std::string_view kOpenSegment = "open-";
+
+/// Of an open segment. One of a newer attempt is not ours to sweep, should we be a process that froze while it started.
+int64_t generation_of(const std::string& name) {
+  int64_t generation = 0;
+  (void)std::from_chars(name.data() + kOpenSegment.size(), name.data() + name.size(), generation);
+  return generation;
+}
 
 /// Entries of all lanes of the subtask; durable before the checkpoint is acknowledged, also those whose own checkpoint
 /// was aborted before it got here.
@@ -83,7 +93,8 @@ class EpochWriter final : public SinkWriter {
   Result<Flow> write(const Batch& batch, Output& dead_letters) override {
     if (batch.empty()) return Flow::kNeedInput;
     if (!segment_) {
-      const std::string name = "open-" + std::to_string(generation_) + "-" + std::to_string(++segments_);
+      const std::string name =
+          std::string(kOpenSegment) + std::to_string(generation_) + "-" + std::to_string(++segments_);
       MR_ASSIGN(segment_, SegmentWriter::create(fs_, join_path(lane_directory(lane_), name), limits_));
     }
     MR_TRY(target_->prepare(batch, *segment_, dead_letters));
@@ -161,8 +172,8 @@ class EpochWriter final : public SinkWriter {
     MR_ASSIGN(const std::vector<DirEntry> found, fs_.list(directory));
     for (const DirEntry& file : found) {
       const std::string path = join_path(directory, file.name);
-      if (file.name.starts_with("open-")) {
-        MR_TRY(fs_.remove(path));
+      if (file.name.starts_with(kOpenSegment)) {
+        if (generation_of(file.name) < generation_) MR_TRY(fs_.remove(path));
       } else if (!listed.contains(join_path(directory, segment_of(file.name)))) {
         unlisted.push_back(path);
       }

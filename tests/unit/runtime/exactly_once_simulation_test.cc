@@ -3,8 +3,9 @@
 // successors, and the parallelism changes at every start. At the end every row must be there once, in order per key,
 // and every part of an epoch whole.
 //
-// MILLRACE_SEED=<n> replays one seed, MILLRACE_SEEDS=<n> runs that many.
+// MILLRACE_SEED=<n> replays one seed and tells what happens, MILLRACE_SEEDS=<n> runs that many.
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <list>
 #include <map>
@@ -60,16 +61,24 @@ class Simulation {
   std::string run_job() {
     finished_ = false;
     for (int turns = 0; !finished_; ++turns) {
-      if (turns > kTurnsMax) return "the job does not come to its end: " + last_error_;
+      if (turns > kTurnsMax) {
+        return "the job does not come to its end (" + (owner_ != nullptr ? owner_->standing() : std::string("no owner")) +
+               "): " + last_error_;
+      }
       turn();
     }
     return check();
+  }
+
+  void say(const std::string& what) const {
+    if (talks_) std::fprintf(stderr, "turn %d: %s\n", turns_, what.c_str());
   }
 
   void reap() {
     for (auto it = processes_.begin(); it != processes_.end();) {
       if (it->error()) last_error_ = it->error()->to_string();
       if (it->over() && !it->busy) {
+        say("process over" + (it->error() ? ": " + it->error()->to_string() : std::string()));
         it = processes_.erase(it);
       } else {
         ++it;
@@ -78,6 +87,7 @@ class Simulation {
   }
 
   void turn() {
+    ++turns_;
     target_.troubled = faults_ > 0;
     if (faults_ > 0 && random_.below(400) == 0) disk_.fail_syncs(1);
     if (!owner_ || owner_->over()) {
@@ -110,6 +120,7 @@ class Simulation {
       job.life().at_zero = [this, &job] { strike(job); };
     }
     job.start(take_over);
+    say("started attempt " + std::to_string(job.attempt()));
   }
 
   /// In the middle of a call of the process.
@@ -117,10 +128,12 @@ class Simulation {
     switch (random_.below(3)) {
       case 0:
         ++counts_.kills;
+        say("killed");
         job.life().dead = true;
         return;
       case 1:
         ++counts_.power_cuts;
+        say("power cut");
         for (SimulatedJob& each : processes_) each.life().dead = true;
         if (random_.below(2) == 0) {
           disk_.crash();
@@ -136,6 +149,7 @@ class Simulation {
   void freeze(SimulatedJob& job) {
     if (nested_ >= kNestedMax) return;
     ++counts_.freezes;
+    say("frozen, another takes over");
     ++nested_;
     start(true);
     for (uint64_t turns = random_.below(2) == 0 ? random_.below(40) : random_.below(1'500); turns > 0 && !finished_;
@@ -143,6 +157,7 @@ class Simulation {
       turn();
     }
     --nested_;
+    say("woken up");
     // It wakes up here, in the middle of its call, and lives for a while.
     if (finished_) job.life().dead = true;
     job.life().left = static_cast<int64_t>(1 + random_.below(300));
@@ -189,6 +204,8 @@ class Simulation {
   SimulatedJob* owner_ = nullptr;
   uint64_t faults_ = 0;
   int nested_ = 0;
+  int turns_ = 0;
+  bool talks_ = std::getenv("MILLRACE_SEED") != nullptr;
   size_t first_record_ = 0;  // of the job at hand
   size_t first_transaction_ = 0;
   bool finished_ = false;

@@ -43,6 +43,20 @@ class SimulatedJob {
   [[nodiscard]] bool over() const { return life_.dead || finished_ || error_; }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  [[nodiscard]] int64_t attempt() const { return store_ ? store_->record().attempt : 0; }
+  /// For people: why it goes no further.
+  [[nodiscard]] std::string standing() const {
+    if (!coordinator_) return "not started";
+    const TriggerDecision decision = coordinator_->decide_trigger(world_.clock.wall_ms());
+    std::string text = "trigger reason " + std::to_string(static_cast<int>(decision.reason)) + ", input at " +
+                       std::to_string(position_) + ", in flight " +
+                       std::to_string(coordinator_->in_flight().value_or(0)) + ", snapshots " +
+                       std::to_string(snapshots_.size());
+    for (const Sink& sink : sinks_) {
+      text += sink.restored ? ", sink settled " + std::to_string(sink.settled) : ", sink not restored";
+    }
+    return text;
+  }
   /// Somewhere inside a call, frozen or at work.
   bool busy = false;
 
@@ -121,7 +135,7 @@ class SimulatedJob {
     policy_.interval_ms = 20;
     policy_.timeout_ms = 400;
     policy_.retain = 2;
-    policy_.tolerable_failures = 1'000;
+    policy_.tolerable_failures = 5;
     policy_.retry_pause_ms = 5;
     coordinator_.emplace(policy_, tasks, store_->completed_ids(), world_.clock.wall_ms());
     coordinator_->expect_restored_settled();
@@ -241,6 +255,7 @@ class SimulatedJob {
                          std::to_string(store_->record().attempt));
     }
     if (id != 0) (void)store_->remove(id);
+    if (decision->fail_job) return make_error(ErrorCode::kCheckpointFailed, "too many checkpoints in a row failed");
     return {};
   }
 
