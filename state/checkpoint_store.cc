@@ -58,6 +58,8 @@ Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::stri
   return record;
 }
 
+constexpr std::string_view kRecordTemporary = "job.json.";
+
 struct FoundCheckpoints {
   std::vector<int64_t> completed;  // ascending
   std::vector<int64_t> unfinished;
@@ -123,14 +125,14 @@ struct CheckpointStore::Impl {
   Status write_record(bool durable_entry) {
     JobRecord written = record;
     written.next_checkpoint_id = reserved;
-    const std::string bytes = encode_job_record(written);
-    if (durable_entry) return write_file_durably(fs, record_path(), bytes);
-    const std::string temporary = record_path() + ".tmp";
+    // A name of our own: a process that froze while it wrote must not write into what its successor renamed.
+    const std::string temporary = join_path(directory, fmt::format("{}{:x}.tmp", kRecordTemporary, record.incarnation));
     MR_ASSIGN(auto file, fs.create(temporary));
-    MR_TRY(file->append(bytes));
+    MR_TRY(file->append(encode_job_record(written)));
     MR_TRY(file->sync());
     MR_TRY(file->close());
-    return fs.rename(temporary, record_path());
+    MR_TRY(fs.rename(temporary, record_path()));
+    return durable_entry ? fs.sync_directory(directory) : Status{};
   }
 
   Status check_ownership() {
@@ -213,6 +215,10 @@ struct CheckpointStore::Impl {
     MR_TRY(check_ownership());  // another start may have been quicker, while this process was frozen in its own
     MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
     for (const int64_t id : found.unfinished) (void)fs.remove_all(chk(id));
+    MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
+    for (const DirEntry& entry : entries) {
+      if (entry.name.starts_with(kRecordTemporary)) (void)fs.remove(join_path(directory, entry.name));
+    }
     completed.clear();
     older.clear();
     for (const int64_t id : found.completed) {
