@@ -161,11 +161,10 @@ class EpochWriter final : public SinkWriter {
   /// Makes the lane's directory, sweeps segments that were never sealed, and lists those that the state does not name.
   Status prepare_directory(const LaneState& lane, std::vector<std::string>& unlisted) {
     const std::string directory = lane_directory(lane.lane);
-    if (!fs_.exists(directory)) {
-      MR_TRY(fs_.create_directories(directory));
-      for (std::string path = parent_path(directory); path.size() >= job_directory_.size(); path = parent_path(path)) {
-        MR_TRY(fs_.sync_directory(path));
-      }
+    MR_TRY(fs_.create_directories(directory));
+    // Also when it is there: a process may have died before it made the name durable.
+    for (std::string path = parent_path(directory); path.size() >= job_directory_.size(); path = parent_path(path)) {
+      MR_TRY(fs_.sync_directory(path));
     }
     std::set<std::string> listed;
     for (const auto& entry : lane.entries) listed.insert(join_path(job_directory_, entry->data.file));
