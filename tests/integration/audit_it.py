@@ -3,6 +3,7 @@ run."""
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import harness
 from exactly_once_it import DIRECTORY, events, exactly_once
@@ -75,7 +76,7 @@ def test_refused_rows_are_shown_and_skipped(env):
     assert len(shown) == 2 and json.loads(lines[2])["debtor"] in "".join(shown), shown
     answer = command(bank.job, "sink", "skip", directory, "ledger", "--lane", "0", "--epoch", epoch, "--rows", "0-1")
     kept = re.search(r"moved to (\S+);", answer).group(1)
-    assert len(open(kept, encoding="utf-8").read().splitlines()) == 2
+    assert len(Path(kept).read_text().splitlines()) == 2
     bank.job.start()
     bank.transfer(1)
     wait_until(lambda: bank.written() == 12, "the row behind the skipped ones")

@@ -12,6 +12,7 @@
 
 #include "core/log.h"
 #include "core/simulated_file_system.h"
+#include "state/job_record.h"
 #include "tests/unit/runtime/simulated_job.h"
 
 using namespace millrace;
@@ -48,6 +49,7 @@ class Simulation {
     if (wrong.empty() && random_.below(3) == 0) {  // a fresh job under the old name
       processes_.clear();
       owner_ = nullptr;
+      former_job_ = ended_job();
       first_record_ = target_.output.size();
       first_transaction_ = target_.transactions.size();
       faults_ = random_.below(4);
@@ -109,7 +111,20 @@ class Simulation {
     if (owner_ != nullptr && owner_->finished()) finished_ = true;
   }
 
+  /// The id of the job on disk when it ended; a process may have died right behind writing that.
+  std::optional<JobId> ended_job() {
+    const auto bytes = disk_.read_all("/jobs/job/job.json");
+    if (!bytes) return std::nullopt;
+    const auto record = decode_job_record(*bytes, "job.json");
+    if (!record || record->status != JobStatus::kFinished) return std::nullopt;
+    return record->job_id;
+  }
+
   void start(bool take_over) {
+    if (const auto ended = ended_job(); ended && ended != former_job_) {
+      finished_ = true;
+      return;
+    }
     ++counts_.starts;
     SimulatedJob& job = processes_.emplace_back(SimulatedJob::World{random_, disk_, target_, clock_, input_},
                                                 static_cast<uint32_t>(1 + random_.below(3)));
@@ -120,7 +135,7 @@ class Simulation {
       job.life().at_zero = [this, &job] { strike(job); };
     }
     job.start(take_over);
-    say("started attempt " + std::to_string(job.attempt()));
+    say("started " + job.identity());
   }
 
   /// In the middle of a call of the process.
@@ -203,6 +218,7 @@ class Simulation {
   std::list<SimulatedJob> processes_;
   SimulatedJob* owner_ = nullptr;
   uint64_t faults_ = 0;
+  std::optional<JobId> former_job_;
   int nested_ = 0;
   int turns_ = 0;
   bool talks_ = std::getenv("MILLRACE_SEED") != nullptr;

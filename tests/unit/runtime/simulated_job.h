@@ -43,7 +43,13 @@ class SimulatedJob {
   [[nodiscard]] bool over() const { return life_.dead || finished_ || error_; }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-  [[nodiscard]] int64_t attempt() const { return store_ ? store_->record().attempt : 0; }
+  [[nodiscard]] std::string identity() const {
+    if (!store_) return "nothing";
+    const JobRecord& record = store_->record();
+    return "attempt " + std::to_string(record.attempt) + " of " + record.job_id.to_string().substr(0, 8) +
+           " from input " + std::to_string(position_) + ", completed up to " +
+           std::to_string(store_->completed_ids().empty() ? 0 : store_->completed_ids().back());
+  }
   /// For people: why it goes no further.
   [[nodiscard]] std::string standing() const {
     if (!coordinator_) return "not started";
