@@ -306,6 +306,8 @@ Result<std::optional<CheckpointMetadata>> CheckpointStore::newest() {
   if (!impl_->completed.empty()) path = impl_->chk(impl_->completed.back());
   if (path.empty()) return std::nullopt;
   MR_ASSIGN(CheckpointMetadata metadata, read_checkpoint(impl_->fs, path));
+  // Its owner may have died or frozen before the name was durable, and output will be published because of it.
+  if (!impl_->completed.empty()) MR_TRY(impl_->fs.sync_directory(path));
   return metadata;
 }
 
