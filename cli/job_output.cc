@@ -43,21 +43,24 @@ uint64_t SinkLane::pending_rows() const {
 Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory, bool take_over,
                                                    const Registry& registry) {
   FileSystem& fs = local_file_system();
-  const std::string record_path = join_path(directory, "job.json");
-  if (!fs.exists(record_path)) {
-    return make_error(ErrorCode::kMissingState, directory + " is not the directory of a job (no job.json in it)",
+  MR_ASSIGN(std::optional<JobRecord> seen, read_job_record(fs, directory));
+  if (!seen) {
+    return make_error(ErrorCode::kMissingState,
+                      directory + " is not the directory of a job (no job-<attempt>.json in it)",
                       "give <checkpoint.dir>/<job name>");
   }
   std::unique_ptr<JobOutput> job(new JobOutput(registry));
   job->directory_ = directory;
   MR_ASSIGN(job->lock_, DirectoryLock::acquire(directory, take_over));
-  MR_ASSIGN(const std::string bytes, fs.read_all(record_path));
-  MR_ASSIGN(job->record_, decode_job_record(bytes, record_path));
+  MR_ASSIGN(seen, read_job_record(fs, directory));  // nobody starts it from here on
+  if (seen) job->record_ = std::move(*seen);
   SpecOverrides overrides;
   overrides.environment = output_environment;
   job->planned_ = plan_job(job->record_.spec, overrides, registry.plan);
   if (!job->planned_.ok) {
-    return make_error(ErrorCode::kIncompatibleState, "the job file in " + record_path + " does not plan in this build");
+    return make_error(
+        ErrorCode::kIncompatibleState,
+        "the job file in " + job_record_path(directory, job->record_.attempt) + " does not plan in this build");
   }
   for (const Node& node : job->planned_.graph.nodes) {
     if (!node.sink || !node.sink->settles_epochs()) continue;
@@ -148,12 +151,10 @@ std::string JobOutput::segment_path(const LaneEntry& entry) const { return join_
 
 Status check_no_pending_output(const std::string& directory, bool take_over, const Registry& registry) {
   FileSystem& fs = local_file_system();
-  const std::string record_path = join_path(directory, "job.json");
-  if (!fs.exists(record_path)) return {};
-  MR_ASSIGN(const std::string bytes, fs.read_all(record_path));
-  const Result<JobRecord> record = decode_job_record(bytes, record_path);
-  if (!record) return {};  // a damaged record: --fresh is the way out
-  if (record->status != JobStatus::kRunning && record->status != JobStatus::kFailed) return {};
+  const Result<std::optional<JobRecord>> found = read_job_record(fs, directory);
+  if (!found || !*found) return {};  // no job, or a damaged record: --fresh is the way out
+  const JobStatus status = (*found)->status;
+  if (status != JobStatus::kRunning && status != JobStatus::kFailed) return {};
   const auto unknown = [&](const Error& error) -> Status {
     if (error.code == ErrorCode::kDirectoryLocked) return std::unexpected(error);
     return make_error(ErrorCode::kRefusedByState,

@@ -41,7 +41,7 @@ void crash_point(const char* name) {
   static Wish crash{"MILLRACE_CRASH_AT"};
   static Wish freeze{"MILLRACE_FREEZE_AT"};
   if (crash.comes_true_at(name)) ::kill(::getpid(), SIGKILL);
-  if (freeze.comes_true_at(name)) ::kill(::getpid(), SIGSTOP);
+  if (freeze.comes_true_at(name)) ::raise(SIGSTOP);  // to this thread, which must not go on before all stop
 }
 
 namespace {

@@ -50,15 +50,29 @@ int64_t checkpoint_id_of(std::string_view name) {
   return error == std::errc() && end == name.data() + name.size() ? id : 0;
 }
 
-Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::string& directory) {
-  const std::string path = join_path(directory, "job.json");
-  if (!fs.exists(path)) return std::nullopt;
-  MR_ASSIGN(const std::string bytes, fs.read_all(path));
-  MR_ASSIGN(JobRecord record, decode_job_record(bytes, path));
-  return record;
+constexpr std::string_view kRecordBegin = "job-";
+constexpr std::string_view kRecordEnd = ".json";
+constexpr std::string_view kRecordTemporary = "new-job-";
+constexpr int kRecordReads = 10;
+
+// The number behind `begin`; 0: another name.
+int64_t attempt_of(std::string_view name, std::string_view begin) {
+  if (!name.starts_with(begin)) return 0;
+  name.remove_prefix(begin.size());
+  int64_t attempt = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), attempt);
+  if (error != std::errc()) return 0;
+  name.remove_prefix(static_cast<size_t>(end - name.data()));
+  return begin == kRecordTemporary || name == kRecordEnd ? attempt : 0;
 }
 
-constexpr std::string_view kRecordTemporary = "job.json.";
+Result<int64_t> newest_attempt(FileSystem& fs, const std::string& directory) {
+  if (!fs.exists(directory)) return 0;
+  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
+  int64_t newest = 0;
+  for (const DirEntry& entry : entries) newest = std::max(newest, attempt_of(entry.name, kRecordBegin));
+  return newest;
+}
 
 struct FoundCheckpoints {
   std::vector<int64_t> completed;  // ascending
@@ -89,6 +103,23 @@ Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string&
 
 }  // namespace
 
+std::string job_record_path(const std::string& directory, int64_t attempt) {
+  return join_path(directory, fmt::format("{}{}{}", kRecordBegin, attempt, kRecordEnd));
+}
+
+Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::string& directory) {
+  for (int tries = 1;; ++tries) {
+    MR_ASSIGN(const int64_t attempt, newest_attempt(fs, directory));
+    if (attempt == 0) return std::nullopt;
+    const std::string path = job_record_path(directory, attempt);
+    Result<std::string> bytes = fs.read_all(path);
+    if (!bytes && !fs.exists(path) && tries < kRecordReads) continue;  // a newer one took its place meanwhile
+    if (!bytes) return std::unexpected(std::move(bytes).error());
+    MR_ASSIGN(JobRecord record, decode_job_record(*bytes, path));
+    return record;
+  }
+}
+
 Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& chk_directory) {
   const std::string directory = absolute_path(chk_directory);
   const std::string path = join_path(directory, kMetadataName);
@@ -113,25 +144,33 @@ struct CheckpointStore::Impl {
   std::unique_ptr<DirectoryLock> lock;
   StartDecision decision = StartDecision::kFirst;
   JobRecord record;
-  int64_t reserved = 1;  // what job.json says: ids below are ours to give out
+  int64_t reserved = 1;  // what the record says: ids below are ours to give out
   std::vector<int64_t> completed;
   std::vector<int64_t> older;       // completed ones of earlier lines, removed after the first completion of this one
   bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
 
   [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }
-  [[nodiscard]] std::string record_path() const { return join_path(directory, "job.json"); }
 
+  // The first record of an attempt replaces none: of two starts that saw the same attempt before, one gets the next,
+  // and what a process writes that froze in between is older than what its successor wrote. Later ones replace it.
   // A fresh job may lose its directory entry in a crash: then it never was, and its first checkpoint makes it durable.
-  Status write_record(bool durable_entry) {
+  Status write_record(bool first_of_attempt, bool durable_entry) {
     JobRecord written = record;
     written.next_checkpoint_id = reserved;
     // A name of our own: a process that froze while it wrote must not write into what its successor renamed.
-    const std::string temporary = join_path(directory, fmt::format("{}{:x}.tmp", kRecordTemporary, record.incarnation));
+    const std::string temporary =
+        join_path(directory, fmt::format("{}{}-{:x}.tmp", kRecordTemporary, record.attempt, record.incarnation));
+    const std::string path = job_record_path(directory, record.attempt);
     MR_ASSIGN(auto file, fs.create(temporary));
     MR_TRY(file->append(encode_job_record(written)));
     MR_TRY(file->sync());
     MR_TRY(file->close());
-    MR_TRY(fs.rename(temporary, record_path()));
+    Status renamed = first_of_attempt ? fs.rename_no_replace(temporary, path) : fs.rename(temporary, path);
+    if (!renamed && renamed.error().code == ErrorCode::kRefusedByState) {
+      (void)fs.remove(temporary);
+      return make_error(ErrorCode::kSuperseded, directory + ": another process started this job at the same moment");
+    }
+    MR_TRY(std::move(renamed));
     return durable_entry ? fs.sync_directory(directory) : Status{};
   }
 
@@ -175,7 +214,8 @@ struct CheckpointStore::Impl {
     return {};
   }
 
-  Status begin_line(const OpenJob& job, const FoundCheckpoints& found, std::optional<JobRecord> old, bool real_files) {
+  // `seen`: the greatest attempt of the directory, also when its record is damaged or was moved away.
+  Status begin_line(const OpenJob& job, const FoundCheckpoints& found, std::optional<JobRecord> old, int64_t seen) {
     if (old) record = std::move(*old);
     record.next_checkpoint_id = std::max(record.next_checkpoint_id, found.greatest + 1);
     switch (decision) {
@@ -186,10 +226,10 @@ struct CheckpointStore::Impl {
         record.restored_from.clear();
         break;
       case StartDecision::kRestorePath:
-        MR_TRY(adopt(job.start.restore, false, job, real_files));
+        MR_TRY(adopt(job.start.restore, false, job, job.lock));
         break;
       case StartDecision::kForkPath:
-        MR_TRY(adopt(job.start.fork, true, job, real_files));
+        MR_TRY(adopt(job.start.fork, true, job, job.lock));
         break;
       case StartDecision::kResume: {
         const bool any = !found.completed.empty() && found.completed.back() >= record.first_checkpoint_id;
@@ -204,32 +244,53 @@ struct CheckpointStore::Impl {
     record.spec = job.spec;
     record.max_parallelism = job.max_parallelism;
     record.status = JobStatus::kRunning;
-    ++record.attempt;
+    record.attempt = std::max(record.attempt, seen) + 1;
     record.incarnation = random.next();
     reserved = record.next_checkpoint_id + kIdBlock;
     return {};
   }
 
-  // After the attempt was raised: a frozen former owner cannot complete anything any more.
+  // After the attempt was raised: a frozen former owner cannot complete anything any more. We may be frozen ourselves
+  // while successors run, so what has a greater attempt or id than what there was before us is not ours to touch.
   Status sweep() {
-    MR_TRY(check_ownership());  // another start may have been quicker, while this process was frozen in its own
-    MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
-    for (const int64_t id : found.unfinished) (void)fs.remove_all(chk(id));
+    MR_TRY(check_ownership());
+    const int64_t before = record.next_checkpoint_id;
     MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
+    int64_t used = 0;
     for (const DirEntry& entry : entries) {
-      if (entry.name.starts_with(kRecordTemporary)) (void)fs.remove(join_path(directory, entry.name));
+      const int64_t attempt = attempt_of(entry.name, kRecordBegin);
+      if (attempt > 0 && attempt < record.attempt) {
+        // Its owner may have reserved ids since we read it; from now on it learns that it lost the job.
+        used = std::max(used, reserved_by(attempt));
+        (void)fs.remove(job_record_path(directory, attempt));
+      }
+      const int64_t unfinished = attempt_of(entry.name, kRecordTemporary);
+      if (unfinished > 0 && unfinished < record.attempt) (void)fs.remove(join_path(directory, entry.name));
+    }
+    MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
+    for (const int64_t id : found.unfinished) {
+      if (id < before) (void)fs.remove_all(chk(id));
     }
     completed.clear();
     older.clear();
     for (const int64_t id : found.completed) {
       (id >= record.first_checkpoint_id ? completed : older).push_back(id);
     }
-    if (found.greatest >= record.next_checkpoint_id) {
-      record.next_checkpoint_id = found.greatest + 1;
-      reserved = record.next_checkpoint_id + kIdBlock;
-      return write_record(true);
+    used = std::max(used, found.greatest + 1);
+    if (used > before) {
+      record.next_checkpoint_id = used;
+      reserved = used + kIdBlock;
+      return write_record(false, true);
     }
     return {};
+  }
+
+  int64_t reserved_by(int64_t attempt) {
+    const std::string path = job_record_path(directory, attempt);
+    const Result<std::string> bytes = fs.read_all(path);
+    if (!bytes) return 0;
+    const Result<JobRecord> other = decode_job_record(*bytes, path);
+    return other ? other->next_checkpoint_id : 0;
   }
 
   Status publish(const CheckpointMetadata& metadata) {
@@ -275,6 +336,7 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
   if (job.lock) {
     MR_ASSIGN(impl->lock, DirectoryLock::acquire(impl->directory, job.start.take_over));
   }
+  MR_ASSIGN(const int64_t seen, newest_attempt(fs, impl->directory));
   auto old = read_job_record(fs, impl->directory);
   if (!old && old.error().code == ErrorCode::kCorruptState && (job.start.fresh || !job.start.restore.empty())) {
     old = std::optional<JobRecord>();  // the way out of a damaged record
@@ -288,10 +350,10 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
   }
   MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, impl->directory));
   const bool first = !old->has_value();
-  MR_TRY(impl->begin_line(job, found, std::move(*old), job.lock));
+  MR_TRY(impl->begin_line(job, found, std::move(*old), seen));
   const bool new_directory = first && found.greatest == 0;
   impl->first_of_directory = first || found.completed.empty();
-  MR_TRY(impl->write_record(!new_directory));
+  MR_TRY(impl->write_record(true, !new_directory));
   MR_TRY(impl->sweep());
   return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(impl)));
 }
@@ -317,10 +379,11 @@ Result<int64_t> CheckpointStore::raise_attempt() {
   ++impl_->record.attempt;
   impl_->record.incarnation = impl_->random.next();
   impl_->record.status = JobStatus::kRunning;
-  if (auto written = impl_->write_record(true); !written) {
+  if (auto written = impl_->write_record(true, true); !written) {
     impl_->record = before;
     return std::unexpected(std::move(written).error());
   }
+  (void)impl_->fs.remove(job_record_path(impl_->directory, before.attempt));
   return impl_->record.attempt;
 }
 
@@ -329,7 +392,10 @@ Result<int64_t> CheckpointStore::reserve_checkpoint_id() {
   if (self.record.next_checkpoint_id == self.reserved) {
     MR_TRY(self.check_ownership());
     self.reserved += kIdBlock;
-    if (auto written = self.write_record(true); !written) {
+    Status written = self.write_record(false, true);
+    // A successor reads our record after it wrote its own: it sees our ids, or we see it here.
+    if (written) written = self.check_ownership();
+    if (!written) {
       self.reserved -= kIdBlock;
       return std::unexpected(std::move(written).error());
     }
@@ -366,7 +432,7 @@ Status CheckpointStore::set_status(JobStatus status) {
   MR_TRY(impl_->check_ownership());
   impl_->record.status = status;
   if (status != JobStatus::kRunning) impl_->reserved = impl_->record.next_checkpoint_id;  // gives the rest back
-  return impl_->write_record(true);
+  return impl_->write_record(false, true);
 }
 
 Status CheckpointStore::check_ownership() { return impl_->check_ownership(); }

@@ -1,7 +1,7 @@
-// A job's directory <checkpoint.dir>/<name>/: who owns the job (lock, attempt), what it is (job.json), and its
-// completed checkpoints (chk-<id>/_metadata beside the files of the tasks). Used by the job manager's thread of the job
-// only. Invariants: a checkpoint exists when its _metadata does; ids and attempts never repeat, whatever is lost in a
-// crash; an owner that was superseded learns it before it completes a checkpoint and stops (kSuperseded).
+// A job's directory <checkpoint.dir>/<name>/: who owns the job (lock, attempt), what it is (job-<attempt>.json), and
+// its completed checkpoints (chk-<id>/_metadata beside the files of the tasks). Used by the job manager's thread of the
+// job only. Invariants: a checkpoint exists when its _metadata does; ids and attempts never repeat, whatever is lost in
+// a crash; an owner that was superseded learns it before it completes a checkpoint and stops (kSuperseded).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace millrace {
 
-/// Content of job.json.
+/// Content of job-<attempt>.json; the one of the greatest attempt counts.
 struct JobRecord {
   std::string name;
   JobId job_id;
@@ -47,6 +47,10 @@ struct CheckpointMetadata {
   std::vector<SnapshotHandle> handles;  // files relative to the job's directory
   friend bool operator==(const CheckpointMetadata&, const CheckpointMetadata&) = default;
 };
+
+/// The newest attempt's record; nothing where no job lives. kCorruptState naming the file.
+Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::string& directory);
+std::string job_record_path(const std::string& directory, int64_t attempt);
 
 /// Reads <path>/_metadata. kMissingState: not a checkpoint directory; kCorruptState: damaged. Files of the handles are
 /// absolute, so that a checkpoint of any directory can be restored.
@@ -93,7 +97,7 @@ class CheckpointStore {
   /// Removes an aborted checkpoint's directory or those that were subsumed. Failing is harmless: the next start sweeps.
   Status remove(int64_t checkpoint_id);
   Status set_status(JobStatus status);
-  /// kSuperseded when job.json carries another attempt or incarnation than ours.
+  /// kSuperseded when the newest record carries another attempt or incarnation than ours.
   Status check_ownership();
 
  private:

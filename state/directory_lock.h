@@ -12,7 +12,7 @@ namespace millrace {
 class DirectoryLock {
  public:
   /// kDirectoryLocked names the holder's pid. With `take_over` the lock file is replaced: the holder keeps a lock that
-  /// nobody looks at any more, and must find out by the attempt in job.json.
+  /// nobody looks at any more, and must find out by the attempt in job-<attempt>.json.
   static Result<std::unique_ptr<DirectoryLock>> acquire(const std::string& directory, bool take_over);
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;

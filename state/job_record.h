@@ -1,4 +1,4 @@
-// Codecs of the two small files of a job's directory: job.json (JSON for people, with a checksum of itself) and
+// Codecs of the two small files of a job's directory: job-<attempt>.json (JSON for people, with a checksum of itself) and
 // _metadata.
 #pragma once
 

@@ -1,5 +1,5 @@
-"""`millrace audit`, `millrace sink show|skip`, and what --fresh refuses: commands on the directory of a job that does not
-run."""
+"""`millrace audit`, `millrace sink show|skip`, and what --fresh refuses: commands on the directory of a job that does
+not run."""
 import json
 import re
 import subprocess
@@ -12,8 +12,8 @@ from postgres_exactly_once_it import TABLES, Bank
 
 
 def command(job, *arguments, expect=0) -> str:
-    done = subprocess.run([harness.MILLRACE, *arguments], capture_output=True, text=True, env=job.environment, timeout=120,
-                          check=False)
+    done = subprocess.run([harness.MILLRACE, *arguments], capture_output=True, text=True, env=job.environment,
+                          timeout=120, check=False)
     assert done.returncode == expect, f"exit code {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 

@@ -134,7 +134,7 @@ def test_a_deleted_progress_topic_is_refused(env):
     job.start()
     wait_until(lambda: committed(env, sink) == 10, "10 committed rows")
     job.stop()
-    record = json.loads((job.directory / "checkpoints" / "lost" / "job.json").read_text())
+    record = json.loads(next((job.directory / "checkpoints" / "lost").glob("job-*.json")).read_text())
     env.kafka.delete(f"millrace-progress-{record['job_id']}-out")
     job.run(expect=4)
     assert "--accept-lost-progress" in job.stderr

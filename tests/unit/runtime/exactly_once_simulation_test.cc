@@ -12,7 +12,7 @@
 
 #include "core/log.h"
 #include "core/simulated_file_system.h"
-#include "state/job_record.h"
+#include "state/checkpoint_store.h"
 #include "tests/unit/runtime/simulated_job.h"
 
 using namespace millrace;
@@ -64,8 +64,8 @@ class Simulation {
     finished_ = false;
     for (int turns = 0; !finished_; ++turns) {
       if (turns > kTurnsMax) {
-        return "the job does not come to its end (" + (owner_ != nullptr ? owner_->standing() : std::string("no owner")) +
-               "): " + last_error_;
+        const std::string standing = owner_ != nullptr ? owner_->standing() : "no owner";
+        return "the job does not come to its end (" + standing + "): " + last_error_;
       }
       turn();
     }
@@ -113,11 +113,9 @@ class Simulation {
 
   /// The id of the job on disk when it ended; a process may have died right behind writing that.
   std::optional<JobId> ended_job() {
-    const auto bytes = disk_.read_all("/jobs/job/job.json");
-    if (!bytes) return std::nullopt;
-    const auto record = decode_job_record(*bytes, "job.json");
-    if (!record || record->status != JobStatus::kFinished) return std::nullopt;
-    return record->job_id;
+    const auto record = read_job_record(disk_, "/jobs/job");
+    if (!record || !*record || (*record)->status != JobStatus::kFinished) return std::nullopt;
+    return (*record)->job_id;
   }
 
   void start(bool take_over) {
@@ -247,7 +245,7 @@ TEST_CASE("whatever dies, freezes or gets lost, every row comes out once and in 
   const QuietLogs quiet;
   const uint64_t one = simulation_number("MILLRACE_SEED", 0);
   const uint64_t first = one != 0 ? one : 1;
-  const uint64_t last = one != 0 ? one : simulation_number("MILLRACE_SEEDS", 3'000);
+  const uint64_t last = one != 0 ? one : simulation_number("MILLRACE_SEEDS", 6'000);
   SimulationCounts sum;
   for (uint64_t seed = first; seed <= last; ++seed) {
     Simulation simulation(seed);

@@ -53,9 +53,10 @@ struct StoreDisk {
     return id;
   }
 
-  // What the newest checkpoint's row says; 0: no checkpoint.
+  // What the newest checkpoint's row says; 0: no checkpoint; -1: the disk is gone.
   int64_t restored(CheckpointStore& store) {
     auto newest = store.newest();
+    if (!newest && disk.failed()) return -1;
     if (!newest) FAIL(newest.error().to_string());
     if (!*newest) return 0;
     auto files = RestoredSnapshots::open(disk, store.directory(), (*newest)->handles, 128);
@@ -121,7 +122,7 @@ TEST_CASE("--fresh moves the directory aside") {
   const int64_t old = f.must_checkpoint(*f.open());
   auto store = f.open({"", "", true, false});
   REQUIRE(f.restored(*store) == 0);
-  REQUIRE(store->record().attempt == 1);
+  REQUIRE(store->record().attempt == 2);  // a frozen owner of the old one must not outrank it
   REQUIRE(read_checkpoint(f.disk, "/data/checkpoints/orders.old-1/chk-" + std::to_string(old)));
 }
 
@@ -226,7 +227,8 @@ TEST_CASE("whatever a crash of the disk takes, completed checkpoints stay and no
         }
         REQUIRE(attempts.insert(record.attempt).second);
         REQUIRE(record.attempt == *attempts.rbegin());
-        REQUIRE(f.restored(**store) >= acknowledged);
+        const int64_t restored = f.restored(**store);
+        REQUIRE((restored >= acknowledged || f.disk.failed()));
         for (int i = 0; i < 3; ++i) {
           int64_t id = 0;
           if (!f.checkpoint(**store, id, [&](int64_t reserved) { REQUIRE(used.insert(reserved).second); })) break;
@@ -244,11 +246,29 @@ TEST_CASE("whatever a crash of the disk takes, completed checkpoints stay and no
   REQUIRE(crashes > 100);
 }
 
-TEST_CASE("a flipped bit in job.json or in the metadata is found") {
+TEST_CASE("of two starts that saw the same attempt before, one is refused and the other stays the owner") {
+  StoreDisk f;
+  auto first = f.open();
+  f.must_checkpoint(*first);
+  // What a process left that froze while it started, as far as its successors can see.
+  const std::string late = job_record_path(first->directory(), 2);
+  auto second = f.open();
+  REQUIRE(second->record().attempt == 2);
+  auto third = f.open();
+  REQUIRE_FALSE(f.disk.exists(late));
+  REQUIRE(f.disk.create(late));  // it woke up; its record is older than that of the owner
+  REQUIRE(third->check_ownership());
+  f.must_checkpoint(*third);
+  REQUIRE(f.open()->record().attempt == 4);
+  REQUIRE_FALSE(f.disk.exists(late));
+}
+
+TEST_CASE("a flipped bit in the record or in the metadata is found") {
   StoreDisk f;
   const int64_t id = f.must_checkpoint(*f.open());
   const std::string directory = "/data/checkpoints/orders";
-  for (const std::string& path : {directory + "/job.json", directory + "/chk-" + std::to_string(id) + "/_metadata"}) {
+  for (const std::string& path :
+       {job_record_path(directory, 1), directory + "/chk-" + std::to_string(id) + "/_metadata"}) {
     const std::string good = *f.disk.read_all(path);
     for (size_t at = 0; at < good.size(); ++at) {
       std::string bad = good;
