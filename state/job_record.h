@@ -1,5 +1,5 @@
-// Codecs of the two small files of a job's directory: job-<attempt>.json (JSON for people, with a checksum of itself) and
-// _metadata.
+// Codecs of the two small files of a job's directory: job-<attempt>.json (JSON for people, with a checksum of itself)
+// and _metadata.
 #pragma once
 
 #include <string>
