@@ -30,6 +30,7 @@ struct ChainDriver::Frame {
   Batch batch;
   int64_t watermark = kWatermarkMin;
   int64_t timer_ms = 0;
+  int64_t reached = kWatermarkMin;  // the last one that advance() has done
   int64_t forwarded = kWatermarkMin;
 
   [[nodiscard]] bool busy() const { return has_batch || has_watermark || has_timer; }
@@ -147,11 +148,16 @@ Status ChainDriver::run(uint32_t index) {
   }
   if (frame.has_timer) {
     frame.has_timer = false;
+    // Rows that held the watermark back may have left without one arriving.
+    if (frame.stage.op && !frame.done && frame.reached != kWatermarkMin) {
+      forward_watermark(index, frame.stage.op->hold_back(frame.reached));
+    }
   } else if (frame.has_batch) {
     frame.has_batch = false;
     frame.batch = Batch{};
   } else {
     frame.has_watermark = false;
+    frame.reached = frame.watermark;
     const bool holds = frame.stage.op && !frame.done;
     forward_watermark(index, holds ? frame.stage.op->hold_back(frame.watermark) : frame.watermark);
   }

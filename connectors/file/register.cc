@@ -4,6 +4,7 @@
 #include "connectors/file/file_list.h"
 #include "connectors/file/file_sinks.h"
 #include "connectors/file/file_source.h"
+#include "connectors/file/lookup.h"
 #include "plan/option_reader.h"
 #include "runtime/spi/factories.h"
 
@@ -160,6 +161,7 @@ void register_file(Registry& registry) {
   registry.plan.sinks["file"] = std::move(sink);
   registry.factories.sinks["file"] = make_sink;
   registry.factories.exactly_once["file"] = make_target;
+  registry.factories.lookups["file"] = file_lookup_descriptor();
 }
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "connectors/postgres/register.h"
 
 #include "connectors/postgres/exactly_once.h"
+#include "connectors/postgres/lookup.h"
 #include "connectors/postgres/options.h"
 #include "connectors/postgres/sink_writer.h"
 #include "runtime/spi/factories.h"
@@ -14,6 +15,7 @@ void register_postgres(Registry& registry) {
   };
   registry.factories.exactly_once["postgres"] =
       [](const SinkConfig& config, const Registry&) -> Result<ExactlyOnceTargetPtr> { return make_pg_target(config); };
+  registry.factories.lookups["postgres"] = postgres_lookup_descriptor();
 }
 
 }  // namespace millrace

@@ -1,10 +1,10 @@
 #include "connectors/redis/sink_writer.h"
 
+#include "connectors/redis/lookup.h"
 #include "connectors/redis/register.h"
 #include "runtime/spi/factories.h"
 
 namespace millrace {
-namespace {
 
 RedisOptions read_redis(const OptionValues& values) {
   const std::string address = values.text("address");
@@ -17,6 +17,8 @@ RedisOptions read_redis(const OptionValues& values) {
   options.database = values.integer("database");
   return options;
 }
+
+namespace {
 
 /// Sends whole transactions; each answers one line per command of it.
 class RedisFlushTarget final : public FlushTarget {
@@ -246,6 +248,7 @@ void register_redis(Registry& registry) {
   registry.factories.sinks["redis"] = [](const SinkConfig& config, const Registry&) -> Result<SinkWriterPtr> {
     return std::make_unique<RedisSinkWriter>(config);
   };
+  registry.factories.lookups["redis"] = redis_lookup_descriptor();
 }
 
 }  // namespace millrace

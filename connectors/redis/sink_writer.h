@@ -15,6 +15,8 @@
 namespace millrace {
 
 ConnectorDescriptor redis_sink_descriptor();
+/// Where the server is; look-ups have the same fields.
+RedisOptions read_redis(const OptionValues& values);
 
 /// Turns rows into commands: for each row one MULTI … EXEC.
 class RedisCommands {

@@ -9,6 +9,7 @@
 #include "plan/registry.h"
 #include "runtime/spi/exactly_once.h"
 #include "runtime/spi/format.h"
+#include "runtime/spi/lookup.h"
 #include "runtime/spi/operator.h"
 #include "runtime/spi/sink.h"
 #include "runtime/spi/source.h"
@@ -33,6 +34,8 @@ struct Factories {
            std::less<>>
       encoders;
   std::map<std::string, std::function<Result<OperatorPtr>(const Node&, const JobGraph&)>, std::less<>> operators;
+  /// Tables that `join: {kind: lookup}` asks; both faces, because only that operator reads them.
+  std::map<std::string, LookupDescriptor, std::less<>> lookups;
 };
 
 struct Registry {

@@ -21,10 +21,32 @@ OptionDescriptor join_field(std::string name, OptionKind kind, std::string help,
   return field;
 }
 
+std::vector<OptionDescriptor> lookup_cache_fields() {
+  OptionDescriptor size = join_field("size", OptionKind::kInteger, "Keys that are kept, found or not.", "10000");
+  size.default_text = "10000";
+  size.min = 1;
+  OptionDescriptor ttl = join_field("ttl", OptionKind::kDuration, "How long an answer counts.", "1m");
+  ttl.min = 1;
+  return {std::move(size), std::move(ttl)};
+}
+
+std::vector<OptionDescriptor> lookup_retry_fields() {
+  OptionDescriptor attempts = join_field("attempts", OptionKind::kInteger, "Questions before the job fails.", "10");
+  attempts.default_text = "10";
+  attempts.min = 1;
+  OptionDescriptor delay =
+      join_field("delay", OptionKind::kDuration, "Pause before the second one; it doubles up to 30 s.", "100ms");
+  delay.default_text = "100ms";
+  delay.min = 0;
+  return {std::move(attempts), std::move(delay)};
+}
+
 class JoinBinder {
  public:
-  explicit JoinBinder(const BindContext& context)
+  JoinBinder(const BindContext& context, const Registry& registry)
       : context_(context),
+        registry_(registry),
+        inputs_(context.inputs),
         yaml_(*context.step_yaml->find("join")),
         options_(read_options(yaml_, join_fields(), "`join`", *context.diagnostics)) {}
 
@@ -32,19 +54,20 @@ class JoinBinder {
     config_->kind = choice<JoinKind>(options_.text("kind"), {{"regular", JoinKind::kRegular},
                                                              {"interval", JoinKind::kInterval},
                                                              {"window", JoinKind::kWindow},
-                                                             {"temporal", JoinKind::kTemporal}});
+                                                             {"temporal", JoinKind::kTemporal},
+                                                             {"lookup", JoinKind::kLookup}});
     config_->type = choice<JoinType>(options_.text("type"), {{"inner", JoinType::kInner},
                                                              {"left", JoinType::kLeft},
                                                              {"right", JoinType::kRight},
                                                              {"full", JoinType::kFull},
                                                              {"semi", JoinType::kSemi},
                                                              {"anti", JoinType::kAnti}});
-    if (context_.inputs.size() != 2) return std::nullopt;
+    if (!bind_right() || inputs_.size() != 2) return std::nullopt;
     for (size_t i = 0; i < 2; ++i) {
-      config_->inputs[i] = context_.inputs[i].schema;
-      config_->changelogs[i] = context_.inputs[i].changelog;
+      config_->inputs[i] = inputs_[i].schema;
+      config_->changelogs[i] = inputs_[i].changelog;
     }
-    const bool read = bind_equal() && bind_bounds() && bind_window() && check_kind();
+    const bool read = bind_equal() && bind_bounds() && bind_window() && bind_lookup() && check_kind();
     make_scope();
     if (!read || !bind_where() || !bind_select()) return std::nullopt;
     return bound();
@@ -62,6 +85,49 @@ class JoinBinder {
   bool fail(ErrorCode code, Position at, std::string message, std::string help = {}) {
     context_.diagnostics->error(code, at, std::move(message), std::move(help));
     return false;
+  }
+
+  /// A table outside instead of a second input.
+  bool bind_right() {
+    const bool lookup = config_->kind == JoinKind::kLookup;
+    const Located* right = yaml_.find("right");
+    if (right == nullptr) return false;
+    if (lookup != (right->kind == Located::Kind::kMap)) {
+      return fail(ErrorCode::kBadPlan, right->position, "a look-up join needs a table as `right`, other joins an input",
+                  "write `right: {name: users, type: postgres, table: users, schema: {id: BIGINT, name: STRING}}`");
+    }
+    if (!lookup) return true;
+    BindInput table;
+    if (!bind_lookup_table(context_, registry_, *right, config_->table, table.name)) return false;
+    table.schema = config_->table.schema;
+    inputs_.push_back(std::move(table));
+    return true;
+  }
+
+  bool bind_lookup() {
+    if (config_->kind != JoinKind::kLookup) return true;
+    config_->table.keys = config_->keys[1];
+    for (const uint32_t column : config_->keys[0]) {
+      config_->table.key_types.push_back(config_->inputs[0]->fields[column].type);
+    }
+    check_lookup_table(context_, registry_, config_->table, yaml_.find("right")->position);
+    config_->ordered = options_.boolean("ordered", true);
+    config_->in_flight = options_.integer("in_flight", config_->in_flight);
+    const Located none;
+    const auto part = [&](const char* name) -> const Located& {
+      const Located* found = yaml_.find(name);
+      return found == nullptr ? none : *found;
+    };
+    const OptionValues cache = read_options(part("cache"), lookup_cache_fields(), "`cache`", *context_.diagnostics);
+    config_->cache_size = cache.integer("size", config_->cache_size);
+    config_->cache_ttl_ms = cache.integer("ttl", 0);
+    const OptionValues retry = read_options(part("retry"), lookup_retry_fields(), "`retry`", *context_.diagnostics);
+    config_->retry_attempts = retry.integer("attempts", config_->retry_attempts);
+    config_->retry_delay_ms = retry.integer("delay", config_->retry_delay_ms);
+    if (config_->type != JoinType::kInner && config_->type != JoinType::kLeft) {
+      return fail(ErrorCode::kBadValue, yaml_.position, "a look-up join is inner or left");
+    }
+    return !context_.diagnostics->has_errors();
   }
 
   bool add_key(const std::string& left, const std::string& right, const Located& at) {
@@ -162,7 +228,7 @@ class JoinBinder {
   void make_scope() {
     scope_ = context_.scope();
     scope_.columns.clear();
-    for (const BindInput& input : context_.inputs) {
+    for (const BindInput& input : inputs_) {
       for (const Field& field : input.schema->fields) scope_.columns.push_back({input.name, field.name, field.type});
     }
     // NULLs stand in for the absent side.
@@ -260,12 +326,20 @@ class JoinBinder {
     result.stateful = true;
     result.delay_ms = config_->kind == JoinKind::kWindow ? config_->size_ms : 0;
     result.detail = fmt::format("{} {} join of {} and {}", options_.text("type"), options_.text("kind"),
-                                context_.inputs[0].name, context_.inputs[1].name);
+                                inputs_[0].name, inputs_[1].name);
+    if (config_->kind == JoinKind::kLookup) {
+      result.partitioning = {Partitioning::kForward};
+      result.key_columns = {};
+      result.detail = fmt::format("{} look-up of {} in {} ({})", options_.text("type"), inputs_[0].name,
+                                  inputs_[1].name, config_->table.connector);
+    }
     result.config = config_;
     return result;
   }
 
   const BindContext& context_;
+  const Registry& registry_;
+  std::vector<BindInput> inputs_;  // left, right
   const Located& yaml_;
   OptionValues options_;
   std::shared_ptr<JoinConfig> config_ = std::make_shared<JoinConfig>();
@@ -278,18 +352,19 @@ class JoinBinder {
 std::vector<OptionDescriptor> join_fields() {
   std::vector<OptionDescriptor> fields;
   OptionDescriptor kind = join_field("kind", OptionKind::kChoice, "How rows find each other.", "interval");
-  kind.choices = {"regular", "interval", "window", "temporal"};
+  kind.choices = {"regular", "interval", "window", "temporal", "lookup"};
   kind.default_text = "regular";
   fields.push_back(std::move(kind));
   OptionDescriptor type = join_field("type", OptionKind::kChoice, "Which rows without a partner are shown.", "left");
   type.choices = {"inner", "left", "right", "full", "semi", "anti"};
   type.default_text = "inner";
   fields.push_back(std::move(type));
-  for (const char* side : {"left", "right"}) {
-    OptionDescriptor field = join_field(side, OptionKind::kText, "Name of an input.", "orders");
-    field.required = true;
-    fields.push_back(std::move(field));
-  }
+  OptionDescriptor left = join_field("left", OptionKind::kText, "Name of an input.", "orders");
+  OptionDescriptor right = join_field("right", OptionKind::kTree, "Name of an input; look-ups: the table.", "payments");
+  left.required = true;
+  right.required = true;
+  fields.push_back(std::move(left));
+  fields.push_back(std::move(right));
   fields.push_back(
       join_field("equal", OptionKind::kTree, "Columns that have to be equal: a list, or {left: right}.", "[order_id]"));
   fields.push_back(join_field("where", OptionKind::kExpression, "A further condition over both rows.",
@@ -302,9 +377,21 @@ std::vector<OptionDescriptor> join_fields() {
                               "{order_id: orders.order_id, paid: payments.paid}"));
   fields.push_back(
       join_field("ttl", OptionKind::kDuration, "Regular joins: rows older than this are forgotten.", "1d"));
+  fields.push_back(join_field("ordered", OptionKind::kBoolean,
+                              "Look-ups: rows leave in the order of their arrival (true), or as answers come.", "false"));
+  OptionDescriptor in_flight =
+      join_field("in_flight", OptionKind::kInteger, "Look-ups: rows that may wait for answers per subtask.", "1000");
+  in_flight.min = 1;
+  fields.push_back(std::move(in_flight));
+  fields.push_back(join_field("cache", OptionKind::kTree, "Look-ups: answers are kept for `ttl`, `size` at the most.",
+                              "{size: 10000, ttl: 1m}"));
+  fields.push_back(join_field("retry", OptionKind::kTree, "Look-ups: what happens when the table does not answer.",
+                              "{attempts: 10, delay: 100ms}"));
   return fields;
 }
 
-std::optional<BoundOperator> bind_join(const BindContext& context) { return JoinBinder(context).bind(); }
+std::optional<BoundOperator> bind_join(const BindContext& context, const Registry& registry) {
+  return JoinBinder(context, registry).bind();
+}
 
 }  // namespace millrace

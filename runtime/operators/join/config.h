@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "plan/job_graph.h"
+#include "runtime/spi/lookup.h"
 
 namespace millrace {
 
-enum class JoinKind : uint8_t { kRegular, kInterval, kWindow, kTemporal };
+enum class JoinKind : uint8_t { kRegular, kInterval, kWindow, kTemporal, kLookup };
 enum class JoinType : uint8_t { kInner, kLeft, kRight, kFull, kSemi, kAnti };
 
 struct JoinConfig final : OperatorConfig {
@@ -30,6 +31,14 @@ struct JoinConfig final : OperatorConfig {
   int64_t offset_ms = 0;
   // regular: 0 = for ever
   int64_t ttl_ms = 0;
+  // lookup: the right input is a table outside
+  LookupConfig table;
+  bool ordered = true;
+  int64_t in_flight = 1000;  // rows that may wait; a batch more, because batches are taken whole
+  int64_t cache_size = 10'000;
+  int64_t cache_ttl_ms = 0;  // 0: nothing is kept
+  int64_t retry_attempts = 10;
+  int64_t retry_delay_ms = 100;
 
   [[nodiscard]] bool keeps_left() const {
     return type == JoinType::kLeft || type == JoinType::kFull || type == JoinType::kAnti;

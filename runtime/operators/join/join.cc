@@ -6,7 +6,16 @@
 namespace millrace {
 namespace {
 
-Result<OperatorPtr> make_join(const Node& node, const JobGraph& /*graph*/) {
+Result<OperatorPtr> make_lookup(std::shared_ptr<const JoinConfig> config, const Registry& registry) {
+  const auto found = registry.factories.lookups.find(config->table.connector);
+  if (found == registry.factories.lookups.end()) {
+    return make_error(ErrorCode::kUnknownConnector, "no look-ups in `" + config->table.connector + "` in this build");
+  }
+  MR_ASSIGN(LookupSourcePtr source, found->second.make(config->table, registry));
+  return make_lookup_join(std::move(config), std::move(source));
+}
+
+Result<OperatorPtr> make_join(const Node& node, const Registry& registry) {
   auto config = std::static_pointer_cast<const JoinConfig>(node.config);
   switch (config->kind) {
     case JoinKind::kInterval:
@@ -17,6 +26,8 @@ Result<OperatorPtr> make_join(const Node& node, const JobGraph& /*graph*/) {
       return make_window_join(std::move(config));
     case JoinKind::kTemporal:
       return make_temporal_join(std::move(config));
+    case JoinKind::kLookup:
+      return make_lookup(std::move(config), registry);
   }
   return make_error(ErrorCode::kInternal, "unknown kind of join");
 }
@@ -26,7 +37,7 @@ std::vector<const Located*> join_inputs(const Located& step) {
   const Located* join = step.find("join");
   for (const char* side : {"left", "right"}) {
     const Located* name = join == nullptr ? nullptr : join->find(side);
-    if (name != nullptr) names.push_back(name);
+    if (name != nullptr && name->is_scalar()) names.push_back(name);
   }
   return names;
 }
@@ -42,13 +53,17 @@ void register_join(Registry& registry) {
   field.name = "join";
   field.kind = OptionKind::kTree;
   field.required = true;
-  field.help = "kind, type, left, right, equal, where, between, exclusive, window, select, ttl.";
+  field.help = "kind, type, left, right, equal, where, between, exclusive, window, select, ttl; look-ups: ordered, in_flight, "
+      "cache, retry.";
   field.example = "{kind: interval, left: orders, right: payments, equal: [order_id], between: {from: 0s, to: 10m}}";
   descriptor.fields = {std::move(field)};
   descriptor.inputs = join_inputs;
-  descriptor.bind = bind_join;
+  // One registry lives as long as the process, at one address.
+  descriptor.bind = [&registry](const BindContext& context) { return bind_join(context, registry); };
   registry.plan.operators["join"] = std::move(descriptor);
-  registry.factories.operators["join"] = make_join;
+  registry.factories.operators["join"] = [&registry](const Node& node, const JobGraph& /*graph*/) {
+    return make_join(node, registry);
+  };
 }
 
 }  // namespace millrace

@@ -1,4 +1,5 @@
-// `join: {kind: regular|interval|window|temporal, type: …, left: …, right: …, equal: …}`: two inputs into one.
+// `join: {kind: regular|interval|window|temporal|lookup, type: …, left: …, right: …, equal: …}`: two inputs into one
+// (lookup: one input and a table outside).
 #pragma once
 
 #include "runtime/spi/factories.h"

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "runtime/operators/join/config.h"
+#include "runtime/spi/lookup.h"
 #include "runtime/spi/operator.h"
 
 namespace millrace {
@@ -12,5 +13,6 @@ Result<OperatorPtr> make_interval_join(std::shared_ptr<const JoinConfig> config)
 Result<OperatorPtr> make_regular_join(std::shared_ptr<const JoinConfig> config);
 Result<OperatorPtr> make_window_join(std::shared_ptr<const JoinConfig> config);
 Result<OperatorPtr> make_temporal_join(std::shared_ptr<const JoinConfig> config);
+Result<OperatorPtr> make_lookup_join(std::shared_ptr<const JoinConfig> config, LookupSourcePtr source);
 
 }  // namespace millrace
