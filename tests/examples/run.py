@@ -26,7 +26,7 @@ CHAOS_SEEDS = (1, 2, 3)
 
 def millrace(*args, directory=None):
     state = {"XDG_STATE_HOME": str(directory)} if directory else {}
-    done = subprocess.run([BINARY, *map(str, args)], capture_output=True, text=True, timeout=120, cwd=directory,
+    done = subprocess.run([BINARY, *map(str, args)], capture_output=True, text=True, timeout=120, cwd=directory or ROOT,
                           env=os.environ | state)
     assert done.returncode == 0, f"millrace {args[0]} ended with {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
