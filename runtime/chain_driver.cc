@@ -78,6 +78,14 @@ int64_t ChainDriver::next_timer_ms() const {
   return next;
 }
 
+int64_t ChainDriver::retry_at_ms() const {
+  int64_t next = INT64_MAX;
+  for (const auto& frame : frames_) {
+    if (frame->stage.op && frame->busy()) next = std::min(next, frame->stage.op->retry_at_ms());
+  }
+  return next;
+}
+
 void ChainDriver::push_timers(int64_t now_ms) {
   for (const auto& frame : frames_) {
     if (!frame->stage.op || frame->done || frame->stage.op->next_timer_ms() > now_ms) continue;

@@ -48,6 +48,8 @@ class ChainDriver {
 
   [[nodiscard]] bool idle() const { return busy_stages_ == 0; }
   [[nodiscard]] int64_t next_timer_ms() const;
+  /// When a blocked chain should be resumed though nothing woke it.
+  [[nodiscard]] int64_t retry_at_ms() const;
 
   /// Works until nothing is left (kNeedInput), a stage or the outputs are blocked (kBlocked), or `deadline_ns` of the
   /// monotonic clock has passed (kMoreOutput).

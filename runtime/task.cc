@@ -170,6 +170,7 @@ int64_t Task::next_wakeup_ms() const {
   if (failed_ || !opened_) return INT64_MAX;
   int64_t next = parts_.outputs.next_flush_ms();
   // A blocked task is woken by room in its outputs or by its operator; its own times count again then.
+  if (was_blocked_) next = std::min(next, driver_.retry_at_ms());
   if (stopped_ || was_blocked_) return next;
   next = std::min(next, driver_.next_timer_ms());
   if (parts_.source) next = std::min(next, parts_.source->next_wakeup_ms());

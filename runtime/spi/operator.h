@@ -73,6 +73,8 @@ class Operator {
     (void)out;
     return Flow::kNeedInput;
   }
+  /// After kBlocked: the wall time at which to call again though nobody notified the waker (INT64_MAX: only then).
+  [[nodiscard]] virtual int64_t retry_at_ms() const { return INT64_MAX; }
   /// The watermark that may be passed on when the input's is `watermark`: lower when rows still to come may be older.
   [[nodiscard]] virtual int64_t hold_back(int64_t watermark) const { return watermark; }
   /// Parts of this step's snapshot; none for a stateless operator.
