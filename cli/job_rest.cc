@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "http/metrics_page.h"
+#include "jobmanager/doctor.h"
 
 namespace millrace {
 
@@ -62,7 +63,20 @@ void add_derived_samples(const JobView& view, int64_t now_ms, std::vector<Metric
   }
 }
 
-HttpResponse answer(const HttpRequest& request, const JobView& view, const MetricRegistry& metrics) {
+HttpResponse doctor_response(const HttpRequest& request, const JobView& view, const MetricRegistry& metrics,
+                             const JobGraph& graph) {
+  const auto step = request.query.find("step");
+  const std::string name = step == request.query.end() ? "" : step->second;
+  if (!name.empty() && graph.find(name) == nullptr) return json_response(404, {{"error", "no step `" + name + "`"}});
+  Json findings = Json::array();
+  for (const DoctorFinding& one : diagnose_job(graph, metrics.collect(), view, name, system_clock().wall_ms())) {
+    findings.push_back({{"step", one.step}, {"kind", one.kind}, {"text", one.text}, {"help", one.help}});
+  }
+  return json_response(200, {{"job", view.name}, {"state", job_state_name(view.state)}, {"findings", findings}});
+}
+
+HttpResponse answer(const HttpRequest& request, const JobView& view, const MetricRegistry& metrics,
+                    const JobGraph& graph) {
   if (request.method != "GET") return json_response(405, {{"error", "only GET is answered here"}});
   if (request.path == "/healthz") return json_response(200, {{"status", "ok"}});
   if (request.path == "/readyz") {
@@ -79,13 +93,20 @@ HttpResponse answer(const HttpRequest& request, const JobView& view, const Metri
   if (request.path == "/api/v1/jobs/" + view.job_id || request.path == "/api/v1/jobs/" + view.name) {
     return json_response(200, job_json(view));
   }
+  if (request.path == "/api/v1/jobs/" + view.job_id + "/doctor" ||
+      request.path == "/api/v1/jobs/" + view.name + "/doctor") {
+    return doctor_response(request, view, metrics, graph);
+  }
   return json_response(404, {{"error", "nothing at " + request.path}});
 }
 
 }  // namespace
 
-HttpServer::Handler job_rest_handler(std::function<JobView()> view, const MetricRegistry& metrics) {
-  return [view = std::move(view), &metrics](const HttpRequest& request) { return answer(request, view(), metrics); };
+HttpServer::Handler job_rest_handler(std::function<JobView()> view, const MetricRegistry& metrics,
+                                     std::shared_ptr<const JobGraph> graph) {
+  return [view = std::move(view), &metrics, graph = std::move(graph)](const HttpRequest& request) {
+    return answer(request, view(), metrics, *graph);
+  };
 }
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/audit.h"
+#include "cli/doctor.h"
 #include "cli/eval.h"
 #include "cli/explain.h"
 #include "cli/plan_command.h"
@@ -36,6 +37,7 @@ constexpr Command kCommands[] = {
     {"test", command_test, "the tests: block of a job file, in virtual time"},
     {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers"},
     {"sink", command_sink, "rows that wait for their target: show them, skip refused ones"},
+    {"doctor", command_doctor, "why a running job has no output"},
     {"eval", [](const std::vector<std::string>& args, const Registry&) { return command_eval(args); },
      "one expression, or one a line with --json"},
     {"schema", command_schema, "the JSON Schema of the job file, for editors"},

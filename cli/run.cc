@@ -134,6 +134,7 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
       return report_error(fits.error(), exit_code_of(fits.error().info().code));
     }
   }
+  const auto graph = std::make_shared<const JobGraph>(planned.graph);
   LocalCluster cluster(
       std::move(planned), root,
       {options.start, options.until_done, options.allow_dropped_state, options.republish, options.accept_lost_progress},
@@ -143,7 +144,7 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
     return report_error(started.error(), exit_code_of(started.error().info().code));
   }
   StopSignals signals(options.stop_timeout_ms, [job] { job->request_stop(); }, [job] { job->request_cancel(true); });
-  auto server = HttpServer::start(*listen, job_rest_handler([job] { return job->view(); }, metrics));
+  auto server = HttpServer::start(*listen, job_rest_handler([job] { return job->view(); }, metrics, graph));
   if (server) {
     std::fprintf(stderr, "listening rest=http://%s\n", (*server)->address().c_str());
   } else {

@@ -17,6 +17,9 @@ StateDescriptor splits_state(const std::string& step) {
           .layout = "split STRING -> max_timestamp BIGINT, watermark BIGINT, state BYTES"};
 }
 
+constexpr int64_t kReportEveryMs = 500;
+constexpr size_t kReportedSplitsMax = 256;  // a directory may hold very many files
+
 void count(const MetricPtr& metric, double by) {
   if (metric && by != 0) metric->add(by);
 }
@@ -78,6 +81,7 @@ void SourceTask::account(int64_t now_ms, bool blocked) {
 
 Result<SourceEvent> SourceTask::next(int64_t now_ms, Output& out) {
   account(now_ms, false);
+  report_splits(now_ms);
   if (ended_) return SourceEvent::kNothing;
   if (reader_ended_) {
     if (idle_) {
@@ -115,6 +119,35 @@ Result<SourceEvent> SourceTask::next(int64_t now_ms, Output& out) {
     }
   }
   return poll(now_ms, out);
+}
+
+void SourceTask::report_splits(int64_t now_ms) {
+  if (config_.context.metrics == nullptr || !has_watermarks_) return;
+  if (reported_ms_ != INT64_MIN && now_ms - reported_ms_ < kReportEveryMs) return;
+  reported_ms_ = now_ms;
+  for (uint32_t split = 0; split < watermarks_.size(); ++split) {
+    const auto known = split_gauges_.find(split);
+    if (reader_->split_finished(split)) {
+      if (known != split_gauges_.end()) split_gauges_.erase(known);
+      continue;
+    }
+    if (known == split_gauges_.end() && split_gauges_.size() >= kReportedSplitsMax) continue;
+    SplitGauges& gauges = split_gauges_[split];
+    if (!gauges.watermark) {
+      Labels labels = config_.context.labels;
+      labels.emplace_back("split", reader_->split_id(split));
+      const auto gauge = [&](const char* name, const char* help) {
+        return config_.context.metrics->metric(MetricKind::kGauge, name, help, labels);
+      };
+      gauges.watermark = gauge("millrace_source_split_watermark_timestamp_seconds", "A split's watermark; 0: none yet.");
+      gauges.idle = gauge("millrace_source_split_idle", "1: the split does not hold the watermark.");
+      gauges.at_end = gauge("millrace_source_split_at_end", "1: the split has delivered all that exists.");
+    }
+    const int64_t watermark = watermarks_.watermark(split);
+    gauges.watermark->set(watermark == kWatermarkMin ? 0 : static_cast<double>(watermark) / 1000.0);
+    gauges.idle->set(watermarks_.idle(split) ? 1 : 0);
+    gauges.at_end->set(reader_->split_at_end(split) ? 1 : 0);
+  }
 }
 
 bool SourceTask::watermark_due(int64_t now_ms) {

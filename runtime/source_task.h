@@ -73,6 +73,14 @@ class SourceTask {
   void look_for_idle();
   void account(int64_t now_ms, bool blocked);
   uint32_t rows_allowed(int64_t now_ms);
+  void report_splits(int64_t now_ms);
+
+  /// What `doctor` reads of a split; dropped when the split is finished.
+  struct SplitGauges {
+    MetricPtr watermark;
+    MetricPtr idle;
+    MetricPtr at_end;
+  };
 
   SourceTaskConfig config_;
   SourceReaderPtr reader_;
@@ -83,6 +91,8 @@ class SourceTask {
   SourceChunk chunk_;
   SourceRows rows_;
   std::map<int64_t, std::vector<SplitState>> at_barrier_;
+  std::map<uint32_t, SplitGauges> split_gauges_;
+  int64_t reported_ms_ = INT64_MIN;
   bool has_watermarks_ = false;
   bool reader_ended_ = false;
   bool ended_ = false;

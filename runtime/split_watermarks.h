@@ -39,6 +39,8 @@ class SplitWatermarks {
   [[nodiscard]] bool all_idle() const;
   /// What a snapshot keeps; an idle split takes the combined watermark, so that a restore does not fall behind it.
   [[nodiscard]] Saved saved(uint32_t split) const;
+  [[nodiscard]] int64_t watermark(uint32_t split) const { return splits_[split].watermark; }
+  [[nodiscard]] bool idle(uint32_t split) const { return splits_[split].idle; }
   [[nodiscard]] int64_t max_timestamp(uint32_t split) const { return splits_[split].max_timestamp; }
 
  private:

@@ -234,6 +234,10 @@ std::vector<std::vector<uint32_t>> KitRun::route(uint32_t input, const Batch& ba
   EncodedKeys keys;
   if (how.partitioning == Partitioning::kHash) encode_keys(batch, *schemas_[input], how.key_columns, keys);
   for (uint32_t i = 0; i < batch.selected(); ++i) {
+    if (how.partitioning == Partitioning::kBroadcast) {
+      for (auto& all : targets) all.push_back(batch.row_at(i));
+      continue;
+    }
     size_t target = 0;
     if (how.partitioning == Partitioning::kHash) {
       target = owner_of_key_group(key_group_of(keys.hashes[i], kKitMaxParallelism), kKitMaxParallelism,
