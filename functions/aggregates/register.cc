@@ -11,6 +11,7 @@ void register_aggregates(FunctionRegistry& functions) {
   register_booleans(functions);
   register_lists(functions);
   register_sketches(functions);
+  register_top_k(functions);
 }
 
 }  // namespace millrace

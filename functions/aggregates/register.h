@@ -1,5 +1,5 @@
 // Registers COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, STDDEV_*, VAR_*, BOOL_AND, BOOL_OR, LISTAGG,
-// ARRAY_AGG and the sketches. Called once at start by the wiring; the registry is read only afterwards.
+// ARRAY_AGG, TOP_K and the sketches. Called once at start by the wiring; the registry is read only afterwards.
 #pragma once
 
 #include "plan/expr/function_registry.h"
@@ -17,5 +17,6 @@ void register_statistics(FunctionRegistry& functions);
 void register_booleans(FunctionRegistry& functions);
 void register_lists(FunctionRegistry& functions);
 void register_sketches(FunctionRegistry& functions);
+void register_top_k(FunctionRegistry& functions);
 
 }  // namespace millrace
