@@ -1,6 +1,6 @@
-// bench_memory filter|tumbling EVENTS: the real pipeline (planner, source task, JSON decoder, operators, checkpoints)
-// fed from JSON held in memory, at parallelism 1, into blackhole. Prints one JSON line; the time to make the input is
-// not counted.
+// bench_memory NAME EVENTS (NAME: filter, tumbling, sliding, sliding-fine, session, interval-join, top): the real
+// pipeline (planner, source task, JSON decoder, operators, checkpoints) fed from JSON held in memory, at parallelism 1,
+// into blackhole. Prints one JSON line; the time to make the input is not counted.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,9 +34,11 @@ struct Events {
   std::vector<size_t> ends;
 };
 
-Events make_events(int64_t count) {
+Events make_events(int64_t count, int64_t events_per_second) {
   Events events;
-  BidGenerator bids(BidOptions{});
+  BidOptions options;
+  options.events_per_second = events_per_second;
+  BidGenerator bids(options);
   std::string json;
   for (int64_t i = 0; i < count; ++i) {
     bids.next(json);
@@ -99,6 +101,25 @@ void register_memory(Registry& registry, const Events& events, int64_t total) {
   };
 }
 
+std::string window_step(const std::string& window) {
+  return "  - id: per_auction\n    key_by: [auction]\n    window: {" + window +
+         "}\n    aggregate: {bids: COUNT(*), spent: SUM(price)}\n";
+}
+
+std::string steps_of(const std::string& which) {
+  if (which == "sliding") return window_step("type: sliding, size: 10s, slide: 2s");
+  if (which == "sliding-fine") return window_step("type: sliding, size: 60s, slide: 100ms");
+  if (which == "session") return window_step("type: session, gap: 10s");
+  if (which == "top") return "  - {id: best, key_by: [auction], top: {n: 10, order_by: [price DESC]}}\n";
+  if (which == "interval-join") {  // one side of two thirds, one of a third of the rows
+    return "  - {id: cheap, input: bids, filter: MOD(price, 3) > 0}\n"
+           "  - {id: dear, input: bids, filter: \"MOD(price, 3) = 0\"}\n"
+           "  - {id: pairs, join: {kind: interval, left: cheap, right: dear, equal: [auction], "
+           "between: {from: 0s, to: 1s}, select: {auction: cheap.auction, low: cheap.price, high: dear.price}}}\n";
+  }
+  return window_step("type: tumbling, size: 10s");
+}
+
 std::string job(const std::string& which, const std::string& directory) {
   std::string text = "version: 1\nname: bench-" + which +
                      "\nsettings: {parallelism: 1, checkpoint: {interval: 10s, dir: " + directory +
@@ -106,15 +127,13 @@ std::string job(const std::string& which, const std::string& directory) {
                      "      auction: BIGINT\n      bidder: BIGINT\n      price: BIGINT\n      channel: STRING\n"
                      "      ts: TIMESTAMP(3) FROM epoch_millis\n";
   if (which == "filter") return text + "steps: [{id: few, filter: price < 100000}]\nsinks: {out: {type: blackhole}}\n";
-  return text +
-         "    event_time: {column: ts, out_of_orderness: 2s}\n"
-         "steps:\n  - id: per_auction\n    key_by: [auction]\n    window: {type: tumbling, size: 10s}\n"
-         "    aggregate: {bids: COUNT(*), spent: SUM(price)}\nsinks: {out: {type: blackhole}}\n";
+  return text + "    event_time: {column: ts, out_of_orderness: 2s}\nsteps:\n" + steps_of(which) +
+         "sinks: {out: {type: blackhole}}\n";
 }
 
 int bench(const std::string& which, int64_t total) {
   const int64_t distinct = std::min<int64_t>(total, which == "filter" ? 500'000 : total);
-  const Events events = make_events(distinct);
+  const Events events = make_events(distinct, which == "sliding-fine" ? 1'000'000 : 100'000);
   Registry registry;
   register_everything(registry);
   register_memory(registry, events, total);
@@ -144,7 +163,8 @@ int bench(const std::string& which, int64_t total) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_memory filter|tumbling [EVENTS]\n");
+    std::fprintf(stderr,
+                 "usage: bench_memory filter|tumbling|sliding|sliding-fine|session|interval-join|top [EVENTS]\n");
     return 2;
   }
   return millrace::bench(argv[1], argc > 2 ? std::atoll(argv[2]) : 4'000'000);

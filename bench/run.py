@@ -2,8 +2,11 @@
 """Runs one bench and prints JSON lines: `./dev bench NAME [--events N]`.
 
 memory          JSON in memory through the real pipeline: filter, then tumbling count and sum (parallelism 1)
+windows         the same with sliding windows (10 s / 2 s and 60 s / 100 ms), sessions, an interval join and top 10
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
+kafka-sliding   the same with 10 s windows every 2 s
+kafka-session   the same with sessions of 10 s, 100,000 keys
 start           process start to the first row of a bounded file of 1,000 rows, with the number of fsyncs
 kafka-to-kafka  half of the rows, with another key, from topic to topic; at_least_once next to exactly_once
 commit          milliseconds per lane and epoch of an exactly-once Kafka sink, by phase, 1 and 8 lanes
@@ -53,6 +56,10 @@ steps:
 sinks: {{out: {{type: blackhole}}}}
 """,
 }
+TUMBLING = "type: tumbling, size: 10s"
+JOBS["kafka-sliding"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: sliding, size: 10s, slide: 2s")
+JOBS["kafka-session"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: session, gap: 10s")
+KEYS = {"kafka-session": 100_000}
 
 
 COPY = """steps: [{{id: half, filter: price < 5000000}}]
@@ -88,7 +95,8 @@ def bench_kafka(name, events):
     directory = tempfile.mkdtemp(prefix="millrace-bench-")
     try:
         topic = f"bids-{os.getpid()}"
-        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events)], check=True)
+        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events), "4",
+                        str(KEYS.get(name, 10_000))], check=True)
         subprocess.run([os.path.join(TOOLS, "bench_consume"), brokers, topic, "4"], check=True)
         path = os.path.join(directory, "job.yaml")
         with open(path, "w", encoding="utf-8") as file:
@@ -158,8 +166,8 @@ def bench_commit():
             running.stop()
 
 
-def bench_memory(events):
-    for which in ("filter", "tumbling"):
+def bench_memory(names, events):
+    for which in names:
         code = subprocess.run([os.path.join(TOOLS, "bench_memory"), which, str(events)],
                               stderr=subprocess.DEVNULL, check=False).returncode
         if code != 0:
@@ -220,7 +228,10 @@ def main():
     if arguments.name in JOBS:
         return bench_kafka(arguments.name, arguments.events)
     if arguments.name == "memory":
-        return bench_memory(arguments.events)
+        return bench_memory(("filter", "tumbling"), arguments.events)
+    if arguments.name == "windows":
+        return bench_memory(("tumbling", "sliding", "sliding-fine", "session", "interval-join", "top"),
+                            arguments.events)
     if arguments.name == "kafka-to-kafka":
         return bench_copy(arguments.events)
     if arguments.name == "commit":

@@ -37,12 +37,14 @@ int show_findings(const std::string& body, bool as_json) {
 int command_doctor(const std::vector<std::string>& args, const Registry& /*registry*/) {
   const auto parsed = parse_arguments(args, {{}, {"--address", "--output"}, 1, 2});
   if (!parsed) {
-    std::fprintf(stderr, "millrace doctor: %s\nusage: millrace doctor JOB [STEP] [--address HOST:PORT] [--output json]\n",
+    std::fprintf(stderr,
+                 "millrace doctor: %s\nusage: millrace doctor JOB [STEP] [--address HOST:PORT] [--output json]\n",
                  parsed.error().c_str());
     return kDoctorUsage;
   }
   const char* environment = std::getenv("MILLRACE_ADDRESS");
-  const std::string address = parsed->option("--address", environment == nullptr ? "http://localhost:8081" : environment);
+  const std::string address =
+      parsed->option("--address", environment == nullptr ? "http://localhost:8081" : environment);
   std::string target = "/api/v1/jobs/" + escape_url(parsed->words[0]) + "/doctor";
   if (parsed->words.size() > 1) target += "?step=" + escape_url(parsed->words[1]);
   const auto answer = http_get(address, target);

@@ -142,10 +142,12 @@ class Doctor {
           "look at its topic or path, and at `start_from`");
     }
     if (step.errors > 0) {
-      add(node.id, "errors", fmt::format("`{}`: {:.0f} of {:.0f} records could not be read", node.id, step.errors, step.in));
+      add(node.id, "errors",
+          fmt::format("`{}`: {:.0f} of {:.0f} records could not be read", node.id, step.errors, step.in));
     }
     if (step.ahead > 0) {
-      add(node.id, "ahead", fmt::format("`{}`: {:.0f} rows lie further than `max_ahead` in the future", node.id, step.ahead),
+      add(node.id, "ahead",
+          fmt::format("`{}`: {:.0f} rows lie further than `max_ahead` in the future", node.id, step.ahead),
           fmt::format("they went to `{}.ahead`", node.id));
     }
     examine_splits(node, step);
@@ -166,7 +168,8 @@ class Doctor {
       if (fastest == nullptr || before(fastest->second, split.second)) fastest = &split;
     }
     if (idle > 0 && slowest == nullptr) {
-      add(node.id, "idle", fmt::format("all {} partitions of `{}` are idle: the watermark stays where it is", idle, node.id),
+      add(node.id, "idle",
+          fmt::format("all {} partitions of `{}` are idle: the watermark stays where it is", idle, node.id),
           "new rows move it; windows that are open wait for them");
     }
     if (slowest == nullptr || slowest == fastest) return;
@@ -174,11 +177,11 @@ class Doctor {
     const SplitNumbers& fast = fastest->second;
     if (slow.known && fast.watermark - slow.watermark < kSecondsToJudge) return;
     std::string text =
-        slow.known ? fmt::format("`{}`: the partition `{}` holds the watermark at {}, {} behind `{}`", node.id,
-                                 slowest->first, time_text(slow.watermark), seconds_text(fast.watermark - slow.watermark),
-                                 fastest->first)
-                   : fmt::format("`{}`: the partition `{}` has no rows yet and holds the watermark; `{}` has reached {}",
-                                 node.id, slowest->first, fastest->first, time_text(fast.watermark));
+        slow.known
+            ? fmt::format("`{}`: the partition `{}` holds the watermark at {}, {} behind `{}`", node.id, slowest->first,
+                          time_text(slow.watermark), seconds_text(fast.watermark - slow.watermark), fastest->first)
+            : fmt::format("`{}`: the partition `{}` has no rows yet and holds the watermark; `{}` has reached {}",
+                          node.id, slowest->first, fastest->first, time_text(fast.watermark));
     const bool off = node.source != nullptr && node.source->event_time.idle_timeout_ms < 0;
     std::string help;
     if (slow.at_end && off) {
@@ -201,7 +204,8 @@ class Doctor {
       add(node.id, "errors", fmt::format("`{}`: {:.0f} of {:.0f} rows failed", node.id, step.errors, step.in));
     }
     if (step.no_window > 0) {
-      add(node.id, "no_window", fmt::format("`{}`: {:.0f} of {:.0f} rows belong to no window", node.id, step.no_window, step.in));
+      add(node.id, "no_window",
+          fmt::format("`{}`: {:.0f} of {:.0f} rows belong to no window", node.id, step.no_window, step.in));
     }
     if (node.type == "filter" && step.in > 0 && step.out == 0) {
       add(node.id, "drops_all", fmt::format("the filter `{}` has dropped all of {:.0f} rows", node.id, step.in),
@@ -227,8 +231,8 @@ class Doctor {
     if (holder == nullptr || (lowest && *lowest > kEndOfInputSeconds)) return;
     if (unknown) {
       add(node.id, "no_watermark",
-          fmt::format("`{}` has taken {:.0f} rows and waits for a watermark; its input `{}` has none yet", node.id, step.in,
-                      holder->id),
+          fmt::format("`{}` has taken {:.0f} rows and waits for a watermark; its input `{}` has none yet", node.id,
+                      step.in, holder->id),
           no_watermark_help(*holder));
       return;
     }
@@ -250,8 +254,8 @@ class Doctor {
     const double total = step.busy + step.idle + step.blocked;
     if (total < kSecondsToJudge || step.blocked / total < kBlockedShare) return;
     add(node.id, "backpressure",
-        fmt::format("`{}` was back-pressured {:.0f} % of its time (busy {:.0f} %): a step behind it is slower{}", node.id,
-                    100 * step.blocked / total, 100 * step.busy / total, busiest()),
+        fmt::format("`{}` was back-pressured {:.0f} % of its time (busy {:.0f} %): a step behind it is slower{}",
+                    node.id, 100 * step.blocked / total, 100 * step.busy / total, busiest()),
         "more `parallelism` for the slow step; a sink that does not answer shows the same");
   }
 

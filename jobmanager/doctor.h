@@ -1,6 +1,6 @@
-// Why there is no output: reads a job's graph, its series and its view and says in sentences with numbers what holds it:
-// a partition that is behind, an idle input, a filter that drops all, late rows, a step that is back-pressured. Pure;
-// any thread.
+// Why there is no output: reads a job's graph, its series and its view and says in sentences with numbers what holds
+// it: a partition that is behind, an idle input, a filter that drops all, late rows, a step that is back-pressured.
+// Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace millrace {
 
 struct DoctorFinding {
   std::string step;  // "" for the job as a whole
-  std::string kind;  // job, no_input, drops_all, late, errors, no_watermark, held_watermark, idle, backpressure, healthy
+  std::string
+      kind;  // job, no_input, drops_all, late, errors, no_watermark, held_watermark, idle, backpressure, healthy
   std::string text;
   std::string help;  // what to do; may be empty
 };

@@ -139,7 +139,8 @@ void SourceTask::report_splits(int64_t now_ms) {
       const auto gauge = [&](const char* name, const char* help) {
         return config_.context.metrics->metric(MetricKind::kGauge, name, help, labels);
       };
-      gauges.watermark = gauge("millrace_source_split_watermark_timestamp_seconds", "A split's watermark; 0: none yet.");
+      gauges.watermark =
+          gauge("millrace_source_split_watermark_timestamp_seconds", "A split's watermark; 0: none yet.");
       gauges.idle = gauge("millrace_source_split_idle", "1: the split does not hold the watermark.");
       gauges.at_end = gauge("millrace_source_split_at_end", "1: the split has delivered all that exists.");
     }

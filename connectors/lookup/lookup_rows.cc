@@ -44,8 +44,7 @@ Status LookupRows::add(uint32_t key, const std::vector<std::optional<std::string
     const StringRef text = arena_->copy(*texts[i]);
     const TextOutcome outcome = target.set_text(row, text.view(), *arena_);
     if (outcome == TextOutcome::kOk) continue;
-    return make_error(ErrorCode::kBadRecord,
-                      fmt::format("`{}`: {}", field.name, target.explain(outcome, text.view())));
+    return make_error(ErrorCode::kBadRecord, fmt::format("`{}`: {}", field.name, target.explain(outcome, text.view())));
   }
   key_of_row_.push_back(key);
   return {};

@@ -33,7 +33,8 @@ std::string lookup_text(const std::string& column, const DataType& type, const s
                                 : column + "::text";
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampLtz:
-      if (pg_type == "timestamptz") return fmt::format("to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')", column);
+      if (pg_type == "timestamptz")
+        return fmt::format("to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')", column);
       if (pg_type == "timestamp") return fmt::format("to_char({}, 'YYYY-MM-DD HH24:MI:SS.MS')", column);
       return column + "::text";
     default:
@@ -102,7 +103,8 @@ class PgLookup final : public LookupTarget {
     for (const Field& field : schema_->fields) {
       const auto column = columns.find(field.name);
       if (column == columns.end()) {
-        return make_error(ErrorCode::kUnknownColumn, fmt::format("the table {} has no column `{}`", table_, field.name));
+        return make_error(ErrorCode::kUnknownColumn,
+                          fmt::format("the table {} has no column `{}`", table_, field.name));
       }
       selected += ", " + lookup_text("t." + pg_identifier(field.name), *field.type, column->second.type);
     }

@@ -151,7 +151,8 @@ class TopKAggregate final : public AggregateFunction {
 std::unique_ptr<AggregateFunction> make_top_k(std::span<const TypePtr> types, const TypePtr& /*result*/, bool distinct,
                                               const void* /*bound*/) {
   std::unique_ptr<AggregateFunction> made;
-  const bool fixed = with_fixed_type(types[0]->physical(), [&]<class T>() { made = std::make_unique<TopKAggregate<T, T>>(); });
+  const bool fixed =
+      with_fixed_type(types[0]->physical(), [&]<class T>() { made = std::make_unique<TopKAggregate<T, T>>(); });
   if (!fixed) made = std::make_unique<TopKAggregate<std::string_view, StringRef>>();
   if (!distinct) return made;
   return make_distinct(types, std::move(made));
@@ -160,8 +161,8 @@ std::unique_ptr<AggregateFunction> make_top_k(std::span<const TypePtr> types, co
 Result<ResolvedCall> resolve_top_k(std::span<const TypePtr> types) {
   if (types.size() != 2) return make_error(ErrorCode::kTypeMismatch, "TOP_K takes a value and how many: TOP_K(x, 3)");
   const DataType& value = *types[0];
-  const bool ordered = value.is_numeric() || value.is_text() || value.is_temporal() || value.kind == TypeKind::kBoolean ||
-                       value.kind == TypeKind::kBytes;
+  const bool ordered = value.is_numeric() || value.is_text() || value.is_temporal() ||
+                       value.kind == TypeKind::kBoolean || value.kind == TypeKind::kBytes;
   if (!ordered) return wrong_argument("TOP_K", value, "a value that has an order");
   if (!types[1]->is_integer()) return wrong_argument("TOP_K", *types[1], "a whole number as second argument");
   const TypePtr element = with_nullable(types[0], true);

@@ -2,11 +2,11 @@
 
 #include "runtime/operators/aggregate/aggregate.h"
 #include "runtime/operators/broadcast/broadcast.h"
+#include "runtime/operators/dedup/dedup.h"
 #include "runtime/operators/filter/filter.h"
 #include "runtime/operators/flat_map/flat_map.h"
 #include "runtime/operators/join/join.h"
 #include "runtime/operators/map/map.h"
-#include "runtime/operators/dedup/dedup.h"
 #include "runtime/operators/over/over.h"
 #include "runtime/operators/pattern/pattern.h"
 #include "runtime/operators/print/print.h"

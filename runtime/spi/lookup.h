@@ -1,7 +1,7 @@
 // A table outside that a look-up join asks by key. The operator collects the keys of its waiting rows and asks in
 // batches; the source answers later and notifies the waker. Retries, the cache and the order of rows are the
-// operator's business; a source only fetches. Called on the worker of one subtask; nothing here may wait: a source whose
-// client waits owns a thread (connectors/lookup). A source whose answer is at hand gives it within ask().
+// operator's business; a source only fetches. Called on the worker of one subtask; nothing here may wait: a source
+// whose client waits owns a thread (connectors/lookup). A source whose answer is at hand gives it within ask().
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// An operator: resumable, single-threaded, called by the driver of its chain only. It emits at most one batch per port and
-// call, holds no lock, never waits inside a library and never calls its successor.
+// An operator: resumable, single-threaded, called by the driver of its chain only. It emits at most one batch per port
+// and call, holds no lock, never waits inside a library and never calls its successor.
 //
-// Order of calls: open (restores state), then for every input batch process() again and again until kNeedInput; for every
-// watermark advance() until kNeedInput; at a barrier snapshot(). Between two kMoreOutput answers of one call nothing else
-// is called, so an operator may keep a cursor. A watermark is passed on by the driver after advance() answered kNeedInput,
-// lowered by hold_back().
+// Order of calls: open (restores state), then for every input batch process() again and again until kNeedInput; for
+// every watermark advance() until kNeedInput; at a barrier snapshot(). Between two kMoreOutput answers of one call
+// nothing else is called, so an operator may keep a cursor. A watermark is passed on by the driver after advance()
+// answered kNeedInput, lowered by hold_back().
 #pragma once
 
 #include <cstdint>

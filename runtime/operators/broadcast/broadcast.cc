@@ -27,13 +27,12 @@ class BroadcastOperator final : public Operator {
     context_ = context;
     state_ = {context.step, "rules", StateKind::kSplit, "key BYTES, rule ROW"};
     if (context.restored == nullptr) return {};
-    return context.restored->visit(
-        state_, context.key_groups, context.subtask, context.parallelism,
-        [&](uint32_t, std::string_view key, std::string_view value) -> Status {
-          ByteReader in(value);
-          if (load_join_row(in, rules_[std::string(key)]) && in.done()) return {};
-          return make_error(ErrorCode::kCorruptState, "a rule cannot be read");
-        });
+    return context.restored->visit(state_, context.key_groups, context.subtask, context.parallelism,
+                                   [&](uint32_t, std::string_view key, std::string_view value) -> Status {
+                                     ByteReader in(value);
+                                     if (load_join_row(in, rules_[std::string(key)]) && in.done()) return {};
+                                     return make_error(ErrorCode::kCorruptState, "a rule cannot be read");
+                                   });
   }
 
   Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
@@ -124,13 +123,18 @@ std::vector<OptionDescriptor> broadcast_fields() {
   };
   OptionDescriptor input = field("input", OptionKind::kText, "The rows.", "payments");
   OptionDescriptor rules = field("rules", OptionKind::kText, "The small stream of rules.", "limits");
-  OptionDescriptor key = field("key", OptionKind::kTextList, "Columns of a rule: a newer rule replaces the one of the "
-                               "same key.", "[rule_id]");
+  OptionDescriptor key = field("key", OptionKind::kTextList,
+                               "Columns of a rule: a newer rule replaces the one of the "
+                               "same key.",
+                               "[rule_id]");
   input.required = rules.required = key.required = true;
   OptionDescriptor type = field("type", OptionKind::kChoice, "left: rows that no rule fits are shown, too.", "left");
   type.choices = {"inner", "left"};
   type.default_text = "inner";
-  return {std::move(input), std::move(rules), std::move(key), std::move(type),
+  return {std::move(input),
+          std::move(rules),
+          std::move(key),
+          std::move(type),
           field("where", OptionKind::kExpression, "When a rule fits a row; without it always.",
                 "payments.amount > limits.amount"),
           field("select", OptionKind::kTree, "Output columns: name: expression; without it all columns.",
@@ -184,9 +188,9 @@ std::optional<BoundOperator> bind_broadcast(const BindContext& context) {
   const OptionValues options = read_options(tree, broadcast_fields(), "`broadcast`", *context.diagnostics);
   if (context.inputs.size() != 2 || !options.has("key")) return std::nullopt;
   if (context.inputs[0].changelog != Changelog::kAppend) {
-    context.diagnostics->error(ErrorCode::kNotSupportedYet, tree.position,
-                               fmt::format("broadcast cannot read `{}`, whose rows are updated, as `input`",
-                                           context.inputs[0].name));
+    context.diagnostics->error(
+        ErrorCode::kNotSupportedYet, tree.position,
+        fmt::format("broadcast cannot read `{}`, whose rows are updated, as `input`", context.inputs[0].name));
     return std::nullopt;
   }
   auto config = std::make_shared<JoinConfig>();

@@ -378,7 +378,8 @@ std::vector<OptionDescriptor> join_fields() {
   fields.push_back(
       join_field("ttl", OptionKind::kDuration, "Regular joins: rows older than this are forgotten.", "1d"));
   fields.push_back(join_field("ordered", OptionKind::kBoolean,
-                              "Look-ups: rows leave in the order of their arrival (true), or as answers come.", "false"));
+                              "Look-ups: rows leave in the order of their arrival (true), or as answers come.",
+                              "false"));
   OptionDescriptor in_flight =
       join_field("in_flight", OptionKind::kInteger, "Look-ups: rows that may wait for answers per subtask.", "1000");
   in_flight.min = 1;

@@ -53,7 +53,8 @@ void register_join(Registry& registry) {
   field.name = "join";
   field.kind = OptionKind::kTree;
   field.required = true;
-  field.help = "kind, type, left, right, equal, where, between, exclusive, window, select, ttl; look-ups: ordered, in_flight, "
+  field.help =
+      "kind, type, left, right, equal, where, between, exclusive, window, select, ttl; look-ups: ordered, in_flight, "
       "cache, retry.";
   field.example = "{kind: interval, left: orders, right: payments, equal: [order_id], between: {from: 0s, to: 10m}}";
   descriptor.fields = {std::move(field)};

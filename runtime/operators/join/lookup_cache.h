@@ -1,5 +1,5 @@
-// Answers of a look-up join that still count: at most `size` keys, each for `ttl` after it was fetched, the one that was
-// used longest ago goes first. Keys without rows are kept too. Task's thread; not part of snapshots.
+// Answers of a look-up join that still count: at most `size` keys, each for `ttl` after it was fetched, the one that
+// was used longest ago goes first. Keys without rows are kept too. Task's thread; not part of snapshots.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Look-up join: each row asks a table outside by key and waits for the answer; many rows wait at once. Rows that wait are
-// part of the snapshot and ask again after a restore. Ordered: a row leaves when all before it have left. Either way
-// the watermark stays below the oldest row that waits, so a window behind never misses one.
+// Look-up join: each row asks a table outside by key and waits for the answer; many rows wait at once. Rows that wait
+// are part of the snapshot and ask again after a restore. Ordered: a row leaves when all before it have left. Either
+// way the watermark stays below the oldest row that waits, so a window behind never misses one.
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -245,8 +245,8 @@ class LookupJoin final : public Operator {
   OperatorContext context_;
   StateDescriptor state_;
 
-  std::map<uint64_t, WaitingRow> waiting_;  // by arrival
-  std::set<uint64_t> ready_;                // of waiting_: answered
+  std::map<uint64_t, WaitingRow> waiting_;                         // by arrival
+  std::set<uint64_t> ready_;                                       // of waiting_: answered
   std::unordered_map<std::string, std::vector<uint64_t>> wanted_;  // key: who waits for it
   std::vector<std::string> to_ask_;                                // keys of wanted_ in no question yet
   std::unordered_map<uint64_t, LookupQuestion> questions_;         // by ticket

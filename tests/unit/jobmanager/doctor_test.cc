@@ -40,7 +40,8 @@ struct DoctorRig {
   }
   std::vector<std::string> findings(const std::string& step = {}) const {
     std::vector<std::string> texts;
-    for (const auto& one : diagnose_job(graph, samples, view, step, 2'000'000)) texts.push_back(one.kind + ": " + one.text);
+    for (const auto& one : diagnose_job(graph, samples, view, step, 2'000'000))
+      texts.push_back(one.kind + ": " + one.text);
     return texts;
   }
   JobGraph graph;
@@ -63,11 +64,12 @@ TEST_CASE("the doctor names the partition that holds a silent window") {
   rig.split("clicks/0", 1900, false);
   rig.split("clicks/1", 1000, true);
   rig.split("clicks/2", 10, true, true);
-  CHECK(rig.findings() ==
-        Texts{"held_watermark: `clicks`: the partition `clicks/1` holds the watermark at 1000000 (ms since the epoch), "
-              "900.0 s behind `clicks/0`; it has delivered all it has",
-              "held_watermark: `per_user` has taken 50 rows and emitted none; its input `buys` has the watermark 1000000 "
-              "(ms since the epoch), 1000.0 s behind the clock; a row waits 60000 ms of event time here"});
+  CHECK(
+      rig.findings() ==
+      Texts{"held_watermark: `clicks`: the partition `clicks/1` holds the watermark at 1000000 (ms since the epoch), "
+            "900.0 s behind `clicks/0`; it has delivered all it has",
+            "held_watermark: `per_user` has taken 50 rows and emitted none; its input `buys` has the watermark 1000000 "
+            "(ms since the epoch), 1000.0 s behind the clock; a row waits 60000 ms of event time here"});
   CHECK(diagnose_job(rig.graph, rig.samples, rig.view, "clicks", 0)[0].help ==
         "`idle_timeout: 30s` in its event_time lets a silent partition not count");
 }
@@ -100,9 +102,10 @@ TEST_CASE("the doctor counts late rows and tells of a step without a watermark")
   rig.rows("clicks", 10, 10);
   rig.rows("per_user", 10, 0);
   rig.put("millrace_step_late_records_total", "per_user", 3);
-  CHECK(rig.findings() == Texts{"late: `per_user`: 3 of 10 rows were late",
-                                "no_watermark: `per_user` has taken 10 rows and waits for a watermark; its input `buys` "
-                                "has none yet"});
+  CHECK(rig.findings() ==
+        Texts{"late: `per_user`: 3 of 10 rows were late",
+              "no_watermark: `per_user` has taken 10 rows and waits for a watermark; its input `buys` "
+              "has none yet"});
 }
 
 }  // namespace millrace

@@ -84,6 +84,15 @@ TEST_CASE("MIN and MAX know numbers, texts, times and DECIMAL") {
   CHECK(aggregate_of("MAX(x)", "DOUBLE", {"null"}) == "null");
 }
 
+TEST_CASE("TOP_K gives the largest values, largest first") {
+  CHECK(aggregate_of("TOP_K(x, 3)", "INT", {"3", "null", "-1", "9", "3", "5"}, false) == "[9,5,3]");
+  CHECK(aggregate_of("TOP_K(x, 3)", "INT", {"5", "5", "1"}, false) == "[5,5,1]");
+  CHECK(aggregate_of("TOP_K(DISTINCT x, 3)", "INT", {"5", "5", "1"}, false) == "[5,1]");
+  CHECK(aggregate_of("TOP_K(x, 2)", "STRING", {"\"a\"", "\"\"", "\"b\"", "\"B\""}, false) == "[\"b\",\"a\"]");
+  CHECK(aggregate_of("TOP_K(x, 2)", "DECIMAL(5,1)", {"\"1.5\"", "\"-2.0\"", "\"7\""}, false) == "[\"7.0\",\"1.5\"]");
+  CHECK(aggregate_of("TOP_K(x, 2)", "DOUBLE", {"null"}, false) == "null");
+}
+
 TEST_CASE("FIRST_VALUE, LAST_VALUE, LISTAGG and ARRAY_AGG go by arrival") {
   CHECK(aggregate_of("FIRST_VALUE(x)", "INT", {"null", "7", "8"}) == "7");
   CHECK(aggregate_of("LAST_VALUE(x)", "STRING", {"\"a\"", "\"b\"", "null"}) == "\"b\"");

@@ -5,9 +5,10 @@ namespace {
 
 KitCase rules_case(const std::string& more) {
   KitCase test;
-  test.step = "id: b\nbroadcast: {input: input0, rules: input1, key: [rule], where: input0.n > input1.most, "
-              "select: {n: n, rule: rule}" +
-              more + "}";
+  test.step =
+      "id: b\nbroadcast: {input: input0, rules: input1, key: [rule], where: input0.n > input1.most, "
+      "select: {n: n, rule: rule}" +
+      more + "}";
   test.inputs = {"n BIGINT", "rule STRING, most BIGINT"};
   return test;
 }
@@ -23,10 +24,10 @@ KitEvent rule(const std::string& name, int most, int64_t time, RowKind kind = Ro
 
 TEST_CASE("rows meet every rule that was there before them, on whatever subtask they are") {
   KitCase test = rules_case("");
-  test.events = {number(9, 1),     rule("a", 5, 2), rule("b", 7, 3), number(6, 4), number(8, 5), number(1, 6),
-                 rule("a", 100, 7), number(9, 8),    number(200, 9),  kit_end()};
-  test.expect[""] = {R"({"n":6,"rule":"a"})",   R"({"n":8,"rule":"a"})",   R"({"n":8,"rule":"b"})",
-                     R"({"n":9,"rule":"b"})",   R"({"n":200,"rule":"a"})", R"({"n":200,"rule":"b"})"};
+  test.events = {number(9, 1), rule("a", 5, 2),   rule("b", 7, 3), number(6, 4),   number(8, 5),
+                 number(1, 6), rule("a", 100, 7), number(9, 8),    number(200, 9), kit_end()};
+  test.expect[""] = {R"({"n":6,"rule":"a"})", R"({"n":8,"rule":"a"})",   R"({"n":8,"rule":"b"})",
+                     R"({"n":9,"rule":"b"})", R"({"n":200,"rule":"a"})", R"({"n":200,"rule":"b"})"};
   check_operator(test);
 }
 
