@@ -65,6 +65,24 @@ class FailingOperator final : public Operator {
   }
 };
 
+/// Holds the watermark at 40 until its timer has run.
+class WaitingOperator final : public Operator {
+ public:
+  Status open(const OperatorContext&) override { return {}; }
+  Result<Flow> process(uint32_t, Batch&, Output&) override { return Flow::kBlocked; }
+  int64_t next_timer_ms() const override { return waits_ ? 5 : INT64_MAX; }
+  Result<Flow> on_timer(int64_t, Output& out) override {
+    waits_ = false;
+    out.emit(0, numbers({41}));
+    return Flow::kNeedInput;
+  }
+  int64_t retry_at_ms() const override { return 7; }
+  int64_t hold_back(int64_t watermark) const override { return waits_ ? std::min<int64_t>(watermark, 40) : watermark; }
+
+ private:
+  bool waits_ = true;
+};
+
 Stage stage_of(uint32_t node, OperatorPtr op, int32_t chained_port) {
   Stage stage;
   stage.node = node;
@@ -107,6 +125,41 @@ TEST_CASE("A watermark follows the rows that it fires and arrives lowered by hol
   REQUIRE(driver.resume(INT64_MAX).value() == Flow::kNeedInput);
   REQUIRE(second_op->advanced == std::vector<int64_t>{90, 90});
   REQUIRE(rows == std::vector<int64_t>{100, 100, 90, 90});
+}
+
+TEST_CASE("A watermark that was held back goes on behind the rows of a timer") {
+  ManualClock clock;
+  OutputRouter outputs;
+  ChainDriver driver(outputs, clock);
+  driver.add(stage_of(0, std::make_unique<WaitingOperator>(), 0));
+  auto second = std::make_unique<RepeatingOperator>(1);
+  RepeatingOperator* const second_op = second.get();
+  driver.add(stage_of(1, std::move(second), -1));
+  driver.push_timers(5);  // before any watermark: nothing to pass on
+  REQUIRE(driver.resume(INT64_MAX).value() == Flow::kNeedInput);
+  REQUIRE(second_op->advanced.empty());
+  ChainDriver held(outputs, clock);
+  held.add(stage_of(0, std::make_unique<WaitingOperator>(), 0));
+  auto behind = std::make_unique<RepeatingOperator>(1);
+  RepeatingOperator* const behind_op = behind.get();
+  held.add(stage_of(1, std::move(behind), -1));
+  held.push_watermark(100);
+  REQUIRE(held.resume(INT64_MAX).value() == Flow::kNeedInput);
+  REQUIRE(behind_op->advanced == std::vector<int64_t>{40, 40});
+  held.push_timers(5);
+  REQUIRE(held.resume(INT64_MAX).value() == Flow::kNeedInput);
+  REQUIRE(behind_op->advanced == std::vector<int64_t>{40, 40, 100, 100});
+}
+
+TEST_CASE("A blocked operator says when to be called again") {
+  ManualClock clock;
+  OutputRouter outputs;
+  ChainDriver driver(outputs, clock);
+  driver.add(stage_of(0, std::make_unique<WaitingOperator>(), -1));
+  REQUIRE(driver.retry_at_ms() == INT64_MAX);
+  driver.push_batch(0, numbers({1}));
+  REQUIRE(driver.resume(INT64_MAX).value() == Flow::kBlocked);
+  REQUIRE(driver.retry_at_ms() == 7);
 }
 
 TEST_CASE("A blocked stage blocks the chain and is offered the same batch again") {
