@@ -9,7 +9,7 @@ settings: {{checkpoint: {{interval: 200ms}}, restart: {{strategy: none}}}}
 sources:
   rows:
     type: {source}
-    schema: {{k: BIGINT, n: BIGINT{more_schema}}}
+    schema: {{k: BIGINT, n: BIGINT}}
 steps:
   - id: enriched
     join:
@@ -25,11 +25,11 @@ sinks:
 """
 
 
-def make_job(env, rows, table, select, more="", name="lookup", **environment):
+def make_job(env, rows, table, select, more="", name="lookup", follow=False, **environment):
     path = env.directory / f"{name}.in.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = env.directory / f"{name}.out.jsonl"
-    job = env.job(JOB.format(name=name, source=f"file\n    path: {path}\n    format: json", more_schema="", table=table,
+    job = env.job(JOB.format(name=name, source=f"file\n    path: {path}\n    format: json" + "\n    follow: true" * follow, table=table,
                              select=select, more=more, out=out), **environment)
     return job, lambda: [json.loads(line) for line in out.read_text().splitlines()]
 
@@ -77,9 +77,12 @@ def test_rows_that_wait_for_an_absent_server_survive_a_kill(env):
     away = dict(table, MILLRACE_SECRET_LOOKUP_DSN="postgresql://nobody@127.0.0.1:1/nowhere")
     rows = [{"k": i % 12, "n": i} for i in range(100)]
     options = {"select": "name: t.name", "more": "retry: {attempts: 1000000, delay: 100ms}"}
-    job, result = make_job(env, rows, **options, **away)
+    job, result = make_job(env, rows, follow=True, **options, **away)
     job.start()
     wait_until(lambda: job.stderr.count("a look-up failed") > 3, "several tries")
+    completed = lambda: job.metric("millrace_checkpoints_total", result="completed")
+    before = completed()
+    wait_until(lambda: completed() > before + 1, "checkpoints while rows wait")
     job.kill()
     job, result = make_job(env, rows, **options, **table)
     job.run()
