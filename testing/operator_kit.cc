@@ -181,6 +181,8 @@ Status KitRun::open(uint32_t parallelism, const RestoredState* restored) {
   const auto factory = registry_.factories.operators.find(node_.type);
   if (factory == registry_.factories.operators.end()) return make_error(ErrorCode::kInternal, "no factory");
   std::vector<Subtask> opened(parallelism);
+  int64_t forwarded = subtasks_.empty() ? kWatermarkMin : kWatermarkMax;
+  for (const Subtask& before : subtasks_) forwarded = std::min(forwarded, before.forwarded);
   static const JobGraph kNoGraph;
   for (uint32_t i = 0; i < parallelism; ++i) {
     MR_ASSIGN(opened[i].op, factory->second(node_, kNoGraph));
@@ -195,7 +197,7 @@ Status KitRun::open(uint32_t parallelism, const RestoredState* restored) {
     context.restored = restored;
     MR_TRY(opened[i].op->open(context));
     // What went downstream before the restore is still true afterwards.
-    opened[i].forwarded = subtasks_.empty() ? kWatermarkMin : subtasks_.front().forwarded;
+    opened[i].forwarded = forwarded;
   }
   subtasks_ = std::move(opened);
   return {};

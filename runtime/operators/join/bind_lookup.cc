@@ -62,7 +62,7 @@ class LookupBinder {
     }
     if (!fill_secrets(found->second, common, filled)) return false;
     OptionReader reader(filled, "the table of a look-up", *context_.diagnostics);
-    (void)reader.read(lookup_table_fields());
+    for (const OptionDescriptor& field : lookup_table_fields()) reader.accept(field.name);  // read above
     table_.options = reader.read(found->second.options);
     reader.finish();
     const bool formatted = !found->second.uses_format || read_table_format(common);
