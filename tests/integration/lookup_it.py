@@ -29,8 +29,8 @@ def make_job(env, rows, table, select, more="", name="lookup", follow=False, **e
     path = env.directory / f"{name}.in.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = env.directory / f"{name}.out.jsonl"
-    job = env.job(JOB.format(name=name, source=f"file\n    path: {path}\n    format: json" + "\n    follow: true" * follow, table=table,
-                             select=select, more=more, out=out), **environment)
+    source = f"file\n    path: {path}\n    format: json" + "\n    follow: true" * follow
+    job = env.job(JOB.format(name=name, source=source, table=table, select=select, more=more, out=out), **environment)
     return job, lambda: [json.loads(line) for line in out.read_text().splitlines()]
 
 
