@@ -146,7 +146,9 @@ struct CheckpointStore::Impl {
   JobRecord record;
   int64_t reserved = 1;  // what the record says: ids below are ours to give out
   std::vector<int64_t> completed;
-  std::vector<int64_t> older;       // completed ones of earlier lines, removed after the first completion of this one
+  std::vector<int64_t> older;  // completed ones of earlier lines, removed after the first completion of this one
+  // Have their name, which may not be durable. A successor may restore them at any moment, so they are never removed.
+  std::vector<int64_t> doubtful;
   bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
 
   [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }
@@ -318,7 +320,9 @@ struct CheckpointStore::Impl {
       return make_error(ErrorCode::kSuperseded, target + " was completed by another process");
     }
     MR_TRY(std::move(renamed));
-    return fs.sync_directory(target);
+    Status durable = fs.sync_directory(target);
+    if (!durable) doubtful.push_back(metadata.checkpoint_id);
+    return durable;
   }
 };
 
@@ -331,7 +335,7 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
     return make_error(ErrorCode::kBadValue, "the job name `" + job.name + "` cannot be the name of a directory");
   }
   std::unique_ptr<Impl> impl(
-      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, false});
+      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, {}, false});
   MR_TRY(fs.create_directories(impl->directory));
   if (job.lock) {
     MR_ASSIGN(impl->lock, DirectoryLock::acquire(impl->directory, job.start.take_over));
@@ -420,6 +424,7 @@ Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<
 }
 
 Status CheckpointStore::remove(int64_t checkpoint_id) {
+  if (std::ranges::find(impl_->doubtful, checkpoint_id) != impl_->doubtful.end()) return {};
   std::erase(impl_->completed, checkpoint_id);
   // Without its metadata first: a half-removed directory must not look like a checkpoint.
   const std::string directory = impl_->chk(checkpoint_id);

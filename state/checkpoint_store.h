@@ -94,7 +94,8 @@ class CheckpointStore {
   /// Publishes _metadata: a crash at any point leaves it complete or absent. Fills job and time fields. kSuperseded:
   /// another process took the job over; nothing may be written any more.
   Status complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles);
-  /// Removes an aborted checkpoint's directory or those that were subsumed. Failing is harmless: the next start sweeps.
+  /// Removes an aborted checkpoint's directory or those that were subsumed; one whose completion failed at its very
+  /// last step stays, because a successor may have restored it. Failing is harmless: the next start sweeps.
   Status remove(int64_t checkpoint_id);
   Status set_status(JobStatus status);
   /// kSuperseded when the newest record carries another attempt or incarnation than ours.

@@ -5,6 +5,7 @@
 // counts, and a new one is made by a rename that replaces nothing, so of two owners one loses. The progress file is the
 // commit: it is written when the data is durable under a temporary name, and whoever reads it finishes the rename. So
 // consumers may move files away at any time.
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -72,6 +73,11 @@ std::string part_file_name(const std::string& job, const std::string& lane, cons
   return name + "." + extension;
 }
 
+// Without the number of the lane.
+std::string progress_prefix(std::string_view job_id, const std::string& sink) {
+  return ".progress-" + std::string(job_id.substr(0, 8)) + "-" + sink + "-";
+}
+
 class DirectorySession final : public LaneSession {
  public:
   DirectorySession(std::string directory, std::string header, std::string extension, LaneId lane)
@@ -80,7 +86,7 @@ class DirectorySession final : public LaneSession {
         extension_(std::move(extension)),
         job_(lane.job_id.substr(0, 8)),
         lane_(std::to_string(lane.lane)),
-        prefix_(".progress-" + job_ + "-" + lane.sink + "-" + lane_ + "-") {}
+        prefix_(progress_prefix(lane.job_id, lane.sink) + lane_ + "-") {}
 
   Result<std::optional<CommitMarker>> last_committed() override {
     MR_TRY(fs_.create_directories(directory_));
@@ -204,7 +210,8 @@ class DirectoryTarget final : public ExactlyOnceTarget {
   DirectoryTarget(FileSinkOptions options, EncoderPtr encoder)
       : options_(std::move(options)), encoder_(std::move(encoder)) {}
 
-  Status open(const TargetContext& /*context*/) override {
+  Status open(const TargetContext& context) override {
+    progress_prefix_ = progress_prefix(context.job_id, context.sink);
     return local_file_system().create_directories(options_.path);
   }
   [[nodiscard]] std::string target() const override { return options_.path; }
@@ -219,6 +226,19 @@ class DirectoryTarget final : public ExactlyOnceTarget {
       if (status) status = rows.add(text_);
     });
     return status;
+  }
+
+  Result<uint32_t> known_lanes() override {
+    MR_ASSIGN(const std::vector<DirEntry> entries, local_file_system().list(options_.path));
+    uint32_t lanes = 0;
+    for (const DirEntry& entry : entries) {
+      if (!entry.name.starts_with(progress_prefix_)) continue;
+      const char* end = entry.name.data() + entry.name.size();
+      uint32_t lane = 0;
+      const auto [stop, error] = std::from_chars(entry.name.data() + progress_prefix_.size(), end, lane);
+      if (error == std::errc{} && stop != end && *stop == '-') lanes = std::max(lanes, lane + 1);
+    }
+    return lanes;
   }
 
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {
@@ -250,6 +270,7 @@ class DirectoryTarget final : public ExactlyOnceTarget {
  private:
   FileSinkOptions options_;
   EncoderPtr encoder_;
+  std::string progress_prefix_;
   std::string text_;
   std::vector<size_t> ends_;
 };

@@ -25,6 +25,7 @@ class KafkaExactlyOnceTarget final : public ExactlyOnceTarget {
   Status open(const TargetContext& context) override;
   [[nodiscard]] std::string target() const override { return options_.topic; }
   Status prepare(const Batch& batch, PreparedRows& rows, Output& dead_letters) override;
+  Result<uint32_t> known_lanes() override { return progress_->lanes(); }
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override;
   Result<std::vector<std::string>> audit(std::vector<PublishedPart> parts) override;
   [[nodiscard]] std::string row_text(std::string_view row) const override;

@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "connectors/kafka/commit_marker.h"
@@ -125,6 +126,28 @@ Result<int32_t> KafkaProgressTopic::partition_count() {
     count = led ? metadata->topics[0].partition_cnt : 0;
   }
   rd_kafka_metadata_destroy(metadata);
+  return count;
+}
+
+Result<uint32_t> KafkaProgressTopic::lanes() {
+  const std::lock_guard lock(mutex_);
+  if (!consumer_) {  // a producer's question would make the topic on some brokers
+    MR_ASSIGN(consumer_, open(true));
+  }
+  const RdTopic topic(rd_kafka_topic_new(consumer_.get(), topic_.c_str(), nullptr));
+  const struct rd_kafka_metadata* metadata = nullptr;
+  auto err = rd_kafka_metadata(consumer_.get(), 0, topic.get(), &metadata, kAdminMs);
+  uint32_t count = 0;
+  if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    err = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    // Also those that have no leader at the moment.
+    if (metadata->topic_cnt == 1) count = static_cast<uint32_t>(std::max(0, metadata->topics[0].partition_cnt));
+    rd_kafka_metadata_destroy(metadata);
+  }
+  if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) return 0;
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+    return std::unexpected(rd_error(err, "kafka progress topic " + topic_));
+  }
   return count;
 }
 

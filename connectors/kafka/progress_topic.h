@@ -22,6 +22,8 @@ class KafkaProgressTopic {
   [[nodiscard]] const std::string& name() const { return topic_; }
   /// Makes the topic, or gives it more partitions. kConnectorOption: it is there with another cleanup.policy.
   Status ensure(uint32_t lanes);
+  /// Number of its partitions; 0: it is not there.
+  Result<uint32_t> lanes();
   /// The last marker of the lane that is committed. REQUIRES: the lane's transactions are settled (init_transactions).
   Result<std::optional<CommitMarker>> read(uint32_t lane);
   /// The largest record that `topic` takes; kMissingTopic when there is none.

@@ -205,6 +205,18 @@ class PgTarget final : public ExactlyOnceTarget {
     return text;
   }
 
+  Result<uint32_t> known_lanes() override {
+    MR_ASSIGN(auto connection, PgConnection::open(session("millrace lanes"), context_.stopping));
+    MR_ASSIGN(const PgResult there, connection->query("SELECT to_regclass('millrace_progress') IS NOT NULL"));
+    if (there.rows.empty() || there.rows[0][0] != "t") return 0;
+    const std::string prefix = context_.job_id + "-" + context_.sink + "-";
+    MR_ASSIGN(const PgResult found,
+              connection->query("SELECT max(substr(lane, length($1) + 1)::int) + 1 FROM millrace_progress "
+                                "WHERE starts_with(lane, $1) AND substr(lane, length($1) + 1) ~ '^[0-9]{1,6}$'",
+                                {prefix}));
+    return found.rows.empty() ? 0 : static_cast<uint32_t>(number_of(found.rows[0][0]));
+  }
+
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {
     MR_ASSIGN(auto connection, PgConnection::open(session(session_name(lane)), context_.stopping));
     return std::make_unique<PgLaneSession>(std::move(connection), lane);

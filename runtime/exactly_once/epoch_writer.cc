@@ -66,6 +66,7 @@ class EpochWriter final : public SinkWriter {
     LaneCommitter::Config config{.sink = context.sink,
                                  .job_id = context.job_id,
                                  .job_directory = context.job_directory,
+                                 .subtask = context.subtask,
                                  .parallelism = context.parallelism,
                                  .owner = context.owner,
                                  .rules = context.rules,

@@ -140,6 +140,8 @@ LaneCommitter::Step LaneCommitter::step() {
 
 Result<bool> LaneCommitter::advance() {
   if (!claimed_) {
+    if (!lanes_found_) MR_TRY(find_lanes());
+    lanes_found_ = true;
     // Every lane is ours before anything is published: a key may have moved from one lane to another.
     MR_TRY(claim_all());
     claimed_ = true;
@@ -167,6 +169,18 @@ Result<bool> LaneCommitter::advance() {
   config_.events->epoch_settled(done_);
   remove_spent(done_);
   return true;
+}
+
+Status LaneCommitter::find_lanes() {
+  MR_ASSIGN(const uint32_t known, config_.target->known_lanes());
+  const std::lock_guard lock(mutex_);
+  for (uint32_t lane = config_.subtask; lane < known; lane += config_.parallelism) {
+    if (std::ranges::any_of(lanes_, [lane](const LaneState& one) { return one.lane == lane; })) continue;
+    lanes_.push_back({.lane = lane, .remembered = {}, .entries = {}});
+    known_.emplace_back();
+    ours_.push_back(0);
+  }
+  return {};
 }
 
 Status LaneCommitter::claim_all() {

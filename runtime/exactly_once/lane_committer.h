@@ -28,6 +28,7 @@ class LaneCommitter {
     std::string sink;
     std::string job_id;
     std::string job_directory;
+    uint32_t subtask = 0;
     uint32_t parallelism = 1;
     LaneOwner owner;
     LaneRules rules;
@@ -72,6 +73,8 @@ class LaneCommitter {
   void run();
   /// False: nothing to do.
   Result<bool> advance();
+  /// Lanes of ours that the restored state does not know.
+  Status find_lanes();
   /// Every lane that is not ours yet; beside each other when a thread of our own may wait.
   Status claim_all();
   Status claim(size_t index);
@@ -90,6 +93,7 @@ class LaneCommitter {
   // The committer's thread.
   std::vector<CommitMarker> known_;  // per lane
   std::vector<uint8_t> ours_;        // per lane: claimed
+  bool lanes_found_ = false;
   bool claimed_ = false;
   bool restored_ = false;
   bool ended_ = false;

@@ -97,6 +97,9 @@ class ExactlyOnceTarget {
   virtual Status prepare(const Batch& batch, PreparedRows& rows, Output& dead_letters) = 0;
   /// Threads of the committer, beside prepare() and each other.
   virtual Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) = 0;
+  /// All lanes of this job and sink that may have a marker have smaller numbers. A state that is older than some of
+  /// them does not know them, and must not repeat what they published. Committer thread.
+  virtual Result<uint32_t> known_lanes() = 0;
   /// For `millrace audit`, while nothing runs: a sentence for each of these parts that is not there as it was written.
   /// kNotSupportedYet: the target cannot tell (its rows may be changed by others).
   virtual Result<std::vector<std::string>> audit(std::vector<PublishedPart> parts) {

@@ -172,6 +172,27 @@ def test_a_snapshot_older_than_the_marker_is_refused(env):
     assert "--republish" in job.stderr
 
 
+def test_a_snapshot_older_than_a_lane_that_it_does_not_know_is_refused(env):
+    source, sink = env.topic("in", 2), env.topic("out")
+    text = exactly_once(env, source, sink, name="lanes")
+    job = env.job(text)
+    job.start("--set", "settings.parallelism=1")
+    wait_until(lambda: job.completed_checkpoints() >= 2, "two checkpoints")
+    root = job.directory / "checkpoints" / "lanes"
+    oldest = min(root.glob("chk-*/_metadata"), key=lambda path: int(path.parent.name[4:])).parent
+    kept = job.directory / oldest.name
+    shutil.copytree(oldest, kept)
+    job.stop()
+    job.start("--set", "settings.parallelism=2")
+    # Subtask 1 reads this partition (its owner depends on the name of the topic), so lane 0 publishes nothing.
+    env.kafka.produce(source, [{"value": json.dumps(e), "partition": 0} for e in events(0, 200)])
+    wait_until(lambda: committed(env, sink) == 200, "200 committed rows")
+    job.stop()
+    job.run("--restore", str(kept), "--set", "settings.parallelism=1", expect=4)
+    assert "--republish" in job.stderr and "lane 1" in job.stderr, job.stderr
+    check_output(env, sink, 200)
+
+
 def test_rows_of_an_epoch_carry_their_place(env):
     source, sink = env.topic("in"), env.topic("out")
     env.kafka.produce(source, events(0, 20))

@@ -69,6 +69,14 @@ class OutsideTarget final : public ExactlyOnceTarget {
     });
     return status;
   }
+  Result<uint32_t> known_lanes() override {
+    const std::lock_guard lock(outside_.mutex);
+    uint32_t lanes = 0;
+    for (const auto& [lane, marker] : outside_.markers) {
+      lanes = std::max(lanes, static_cast<uint32_t>(std::stoul(lane.substr(lane.rfind('-') + 1))) + 1);
+    }
+    return lanes;
+  }
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {
     const std::lock_guard lock(outside_.mutex);
     ++outside_.sessions;
@@ -299,6 +307,31 @@ TEST_CASE("lanes of a lower parallelism are settled by the subtasks that are lef
   CHECK_FALSE(run.complete(2));
   CHECK(outside.markers.at("0123456789abcdef0123456789abcdef-out-2").generation == 2);
   CHECK(outside.rows.back() == "20");
+}
+
+TEST_CASE("a state that is older than a lane is refused, although it does not know the lane") {
+  Outside outside;
+  const LaneDirectory directory;
+  LaneRowsState old;
+  {
+    LaneRun run(outside, directory, 1);
+    old = run.barrier(1);
+    REQUIRE_FALSE(run.complete(1));
+  }
+  {
+    LaneRun first(outside, directory, 2, &old, 1, 0, 2);
+    LaneRun second(outside, directory, 2, &old, 1, 1, 2);
+    second.write({1, 2});
+    (void)first.barrier(2);
+    (void)second.barrier(2);
+    REQUIRE_FALSE(first.complete(2));
+    REQUIRE_FALSE(second.complete(2));
+  }
+  LaneRun third(outside, directory, 3, &old, 1);  // at parallelism 1 again
+  const auto error = third.events.await(0);
+  REQUIRE(error);
+  REQUIRE(error->code == ErrorCode::kRefusedByState);
+  REQUIRE(error->to_string().find("lane 1") != std::string::npos);
 }
 
 TEST_CASE("progress that was deleted is refused; a fork drops what the original publishes") {

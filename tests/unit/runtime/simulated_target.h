@@ -4,6 +4,7 @@
 // offset of its progress partition.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -132,7 +133,10 @@ class SimulatedSession final : public LaneSession {
 class SimulatedSinkTarget final : public ExactlyOnceTarget {
  public:
   SimulatedSinkTarget(SimulatedTarget& target, Lifeline& life) : target_(target), life_(life) {}
-  Status open(const TargetContext& /*context*/) override { return {}; }
+  Status open(const TargetContext& context) override {
+    prefix_ = context.job_id + "-" + context.sink + "-";
+    return {};
+  }
   [[nodiscard]] std::string target() const override { return "simulated"; }
   Status prepare(const Batch& batch, PreparedRows& rows, Output& /*dead_letters*/) override {
     Status status;
@@ -140,6 +144,15 @@ class SimulatedSinkTarget final : public ExactlyOnceTarget {
       if (status) status = rows.add(std::to_string(batch.columns[0]->values<int64_t>()[row]));
     });
     return status;
+  }
+  Result<uint32_t> known_lanes() override {
+    MR_TRY(life_.spend());
+    uint32_t lanes = 0;
+    for (const auto& [lane, session] : target_.sessions) {
+      if (!lane.starts_with(prefix_)) continue;
+      lanes = std::max(lanes, static_cast<uint32_t>(std::stoul(lane.substr(lane.rfind('-') + 1))) + 1);
+    }
+    return lanes;
   }
   Result<std::unique_ptr<LaneSession>> open_session(const LaneId& lane) override {
     MR_TRY(life_.spend());
@@ -149,6 +162,7 @@ class SimulatedSinkTarget final : public ExactlyOnceTarget {
  private:
   SimulatedTarget& target_;
   Lifeline& life_;
+  std::string prefix_;
 };
 
 }  // namespace millrace
