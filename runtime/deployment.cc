@@ -43,6 +43,7 @@ class DeploymentBuilder {
     for (const Chain& chain : plan_.chains) slots = std::max(slots, chain.parallelism);
     for (uint32_t i = 0; i < slots; ++i) out_.workers_.push_back(std::make_unique<Worker>(*out_.config_.clock));
     out_.task_ids_ = task_ids(plan_);
+    out_.config_.alignment = std::make_shared<SourceAlignment>();
     parts_.resize(plan_.chains.size());
     for (const TaskId id : out_.task_ids_) {
       MR_ASSIGN(TaskParts parts, build_task({.config = out_.config_, .plan = plan_, .id = id, .waker = waker(id)}));

@@ -14,6 +14,7 @@
 #include "plan/job_graph.h"
 #include "plan/physical_plan.h"
 #include "runtime/spi/factories.h"
+#include "runtime/source_alignment.h"
 #include "runtime/worker.h"
 #include "state/protocol/commit_decision.h"
 #include "state/protocol/task_snapshot.h"
@@ -48,6 +49,7 @@ struct DeploymentConfig {
   LaneRules lane_rules;
   std::string job_directory;
   int64_t restored_checkpoint = 0;
+  std::shared_ptr<SourceAlignment> alignment;  // of sources with max_drift; made by the deployment
   /// Replaces the writer of a sink (row limits, capturing tests); may be empty.
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;
 };

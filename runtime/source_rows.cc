@@ -146,8 +146,8 @@ void SourceRowMaker::compute(Batch& batch, int64_t now_ms, std::vector<BadRecord
       fate_.resize(batch.rows, kRowGood);
       if (fate_[row] == kRowBad) continue;
       fate_[row] = kRowBad;
-      bad.push_back({record_of(row), ErrorCode::kEvaluation,
-                     "column `" + config_->columns[entry.column].name + "`: " + message});
+      bad.push_back(
+          {record_of(row), ErrorCode::kEvaluation, "column `" + config_->columns[entry.column].name + "`: " + message});
     }
   }
   batch.arenas.push_back(std::move(arena));

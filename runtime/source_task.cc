@@ -10,6 +10,8 @@ namespace millrace {
 
 namespace {
 
+constexpr int64_t kHeldRetryMs = 20;
+
 StateDescriptor splits_state(const std::string& step) {
   return {.step = step,
           .name = "splits",
@@ -70,6 +72,7 @@ void SourceTask::add_new_splits() {
     const auto saved = restored_.find(reader_->split_id(split));
     watermarks_.add(saved == restored_.end() ? SplitWatermarks::Saved{} : saved->second, active_ms_);
     if (reader_->split_finished(split)) watermarks_.finish(split);
+    if (saved != restored_.end()) reader_->split_progress(split, saved->second.max_timestamp);
   }
 }
 
@@ -107,7 +110,7 @@ Result<SourceEvent> SourceTask::next(int64_t now_ms, Output& out) {
   if (has_watermarks_) {
     // Also while other splits are busy, but not for every batch of them.
     if (active_ms_ >= watermarks_.next_idle_ms() && active_ms_ != looked_at_ms_) look_for_idle();
-    const bool idle = watermarks_.all_idle();
+    const bool idle = all_idle();
     if (idle_ && !idle) {
       idle_ = false;
       return SourceEvent::kActive;
@@ -177,14 +180,37 @@ uint32_t SourceTask::rows_allowed(int64_t now_ms) {
   return static_cast<uint32_t>(std::min<double>(rows, std::floor(tokens_)));
 }
 
+/// Whether all splits are too far ahead of the slowest one of all sources with `max_drift`.
+bool SourceTask::held_by_others(int64_t now_ms) {
+  if (!config_.alignment) return false;
+  int64_t own = kWatermarkMin;
+  if (reader_ended_) {
+    own = INT64_MAX;
+  } else if (reader_->splits_known()) {
+    own = watermarks_.slowest([this](uint32_t split) { return reader_->split_at_end(split); });
+  }
+  config_.alignment->report(config_.alignment_member, own);
+  int64_t limit = 0;
+  if (__builtin_add_overflow(config_.alignment->slowest(), config_.source->event_time.max_drift_ms, &limit)) {
+    limit = INT64_MAX;
+  }
+  const bool reader_holds = reader_->hold_above(limit);
+  bool all = false;
+  const uint32_t held = watermarks_.above(limit, all);
+  look_again_ms_ = held > 0 ? now_ms + kHeldRetryMs : INT64_MAX;
+  if (metrics_.held_splits) metrics_.held_splits->set(held);
+  return held > 0 && all && !reader_holds;
+}
+
 Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
   const uint32_t allowed = rows_allowed(now_ms);
-  if (allowed == 0) return SourceEvent::kNothing;
+  if (allowed == 0 || held_by_others(now_ms)) return SourceEvent::kNothing;
   MR_ASSIGN(const PollResult polled, reader_->poll(allowed, chunk_));
   add_new_splits();
   switch (polled) {
     case PollResult::kEnd:
       reader_ended_ = true;
+      held_by_others(now_ms);
       return SourceEvent::kProgress;
     case PollResult::kWatermark:
       watermarks_.advance(chunk_.split, chunk_.watermark);
@@ -192,7 +218,7 @@ Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
       return SourceEvent::kProgress;
     case PollResult::kNothing: {
       look_for_idle();
-      const bool changed = has_watermarks_ && watermarks_.all_idle() != idle_;
+      const bool changed = has_watermarks_ && all_idle() != idle_;
       return changed || watermark_due(now_ms) ? next(now_ms, out) : SourceEvent::kNothing;
     }
     case PollResult::kData:
@@ -255,7 +281,7 @@ Status SourceTask::handle_bad(const RecordBatch* records, int64_t now_ms, Output
 
 int64_t SourceTask::next_wakeup_ms() const {
   if (ended_) return INT64_MAX;
-  int64_t next = reader_->next_poll_ms();
+  int64_t next = std::min(reader_->next_poll_ms(), look_again_ms_);
   const EventTimeConfig& config = config_.source->event_time;
   if (has_watermarks_ && rows_since_watermark_ && config.emit == WatermarkEmit::kInterval) {
     next = std::min(next, last_emit_ms_ + config.emit_interval_ms);

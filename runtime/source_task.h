@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "runtime/source_alignment.h"
 #include "runtime/source_rows.h"
 #include "runtime/spi/operator.h"
 #include "runtime/spi/source.h"
@@ -25,6 +26,8 @@ struct SourceTaskConfig {
   int32_t dead_letter_port = -1;
   int32_t ahead_port = -1;
   uint32_t batch_rows = kBatchRowsMax;
+  std::shared_ptr<SourceAlignment> alignment;  // null without `max_drift`
+  size_t alignment_member = 0;
   SourceContext context;
 };
 
@@ -35,6 +38,7 @@ struct SourceMetrics {
   MetricPtr dead_letters;
   MetricPtr skipped;
   MetricPtr ahead;
+  MetricPtr held_splits;
 };
 
 enum class SourceEvent : uint8_t {
@@ -69,6 +73,8 @@ class SourceTask {
   Result<SourceEvent> poll(int64_t now_ms, Output& out);
   Status emit(SourceChunk& chunk, int64_t now_ms, Output& out);
   Status handle_bad(const RecordBatch* records, int64_t now_ms, Output& out);
+  bool held_by_others(int64_t now_ms);
+  [[nodiscard]] bool all_idle() const { return reader_->splits_known() && watermarks_.all_idle(); }
   bool watermark_due(int64_t now_ms);
   void look_for_idle();
   void account(int64_t now_ms, bool blocked);
@@ -105,6 +111,7 @@ class SourceTask {
   int64_t looked_at_ms_ = -1;
   int64_t last_seen_ms_ = -1;
   bool was_blocked_ = false;
+  int64_t look_again_ms_ = INT64_MAX;  // splits wait because of max_drift
   // rate_limit: a bucket that holds a tenth of a second.
   double rate_ = 0;
   double tokens_ = 0;

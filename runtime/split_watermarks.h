@@ -3,6 +3,7 @@
 // own: `active_ms` is time that passed while the task was not back-pressured, which alone counts towards idleness.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,30 @@ class SplitWatermarks {
   [[nodiscard]] Saved saved(uint32_t split) const;
   [[nodiscard]] int64_t watermark(uint32_t split) const { return splits_[split].watermark; }
   [[nodiscard]] bool idle(uint32_t split) const { return splits_[split].idle; }
+  /// Event time of the slowest split that others have to wait for: neither idle nor finished. One that never had a row
+  /// counts unless it is at its end. INT64_MAX: there is none.
+  template <class AtEnd>
+  [[nodiscard]] int64_t slowest(AtEnd&& at_end) const {
+    int64_t found = INT64_MAX;
+    for (uint32_t i = 0; i < splits_.size(); ++i) {
+      const Split& s = splits_[i];
+      if (s.idle || s.finished || (s.max_timestamp == kWatermarkMin && at_end(i))) continue;
+      found = std::min(found, s.max_timestamp);
+    }
+    return found;
+  }
+  /// How many splits that are not finished have got beyond `event_time`, and whether those are all.
+  [[nodiscard]] uint32_t above(int64_t event_time, bool& all) const {
+    uint32_t number = 0;
+    all = true;
+    for (const Split& s : splits_) {
+      if (s.finished) continue;
+      const bool is = s.max_timestamp > event_time;
+      number += is ? 1 : 0;
+      all = all && is;
+    }
+    return number;
+  }
   [[nodiscard]] int64_t max_timestamp(uint32_t split) const { return splits_[split].max_timestamp; }
 
  private:

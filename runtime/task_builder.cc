@@ -61,6 +61,7 @@ SourceMetrics source_metrics(const StepSeries& series) {
       .dead_letters = series.counter("millrace_step_dead_letter_records_total", "Rows routed to dead_letter."),
       .skipped = series.counter("millrace_source_tombstones_total", "Records without a value, skipped."),
       .ahead = series.counter("millrace_source_ahead_records_total", "Rows beyond max_ahead."),
+      .held_splits = series.gauge("millrace_source_held_splits", "Splits that wait for others because of max_drift."),
   };
 }
 
@@ -86,6 +87,10 @@ Result<std::unique_ptr<SourceTask>> build_source(const TaskBuild& build, const N
   config.schema = node.outputs[0].schema;
   config.dead_letter_port = find_port(node, "dead_letter");
   config.ahead_port = find_port(node, "ahead");
+  if (source.event_time.max_drift_ms >= 0 && source.event_time.column >= 0) {
+    config.alignment = build.config.alignment;
+    config.alignment_member = config.alignment->join();
+  }
   config.batch_rows = std::min(build.config.graph->settings.batch_rows, kBatchRowsMax);
   config.context = {.source = node.id,
                     .job_name = build.config.graph->name,

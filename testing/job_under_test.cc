@@ -41,6 +41,7 @@ void use_feed(Node& node, const FormatConfig& format) {
   config->rate_limit = 0;
   config->event_time.emit = WatermarkEmit::kRecord;
   config->event_time.idle_timeout_ms = -1;
+  config->event_time.max_drift_ms = -1;
   for (SourceColumn& column : config->columns) {
     column.path = {column.name};  // tests name columns, whatever the record looks like
     column.time_format.clear();   // and write times as epoch milliseconds or ISO text

@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-constexpr int64_t kAlignDefaultMs = 5'000;
+constexpr int64_t kAlignMs = 5'000;          // what partitions are kept together by anyway, as far as all deliver
 constexpr int64_t kHeldMaxNs = 200'000'000;  // a silent partition may not hold the others longer than this
 constexpr int64_t kHeldPollMs = 50;
 constexpr int64_t kMeasureEveryNs = 500'000'000;
@@ -33,9 +33,7 @@ std::optional<KafkaSplitPosition> KafkaSplitPosition::parse(std::string_view tex
 }
 
 KafkaSourceReader::KafkaSourceReader(SourceConfig config, KafkaConsumerFactory factory)
-    : config_(std::move(config)),
-      align_ms_(config_.event_time.max_drift_ms >= 0 ? config_.event_time.max_drift_ms : kAlignDefaultMs),
-      factory_(std::move(factory)) {}
+    : config_(std::move(config)), factory_(std::move(factory)) {}
 
 KafkaSourceReader::~KafkaSourceReader() = default;
 
@@ -182,8 +180,8 @@ Result<bool> KafkaSourceReader::read_any(uint32_t max_rows, RecordBatch& out, ui
   bool held = false;
   for (const uint32_t i : order_) {
     Split& split = splits_[i];
-    if (split.finished || split.lost) continue;
-    const bool ahead = floor < INT64_MAX - align_ms_ && split.progress > floor + align_ms_;
+    if (split.finished || split.lost || split.progress > hold_above_) continue;
+    const bool ahead = floor < INT64_MAX - kAlignMs && split.progress > floor + kAlignMs;
     if (ahead && (held_since_ns_ < 0 || now_ns - held_since_ns_ < kHeldMaxNs)) {
       held |= client_->queued(split.lane) > 0;
       continue;

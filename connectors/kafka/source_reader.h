@@ -37,11 +37,16 @@ class KafkaSourceReader final : public SourceReader {
   Status open(SourceContext& context) override;
   Result<PollResult> poll(uint32_t max_rows, SourceChunk& chunk) override;
   [[nodiscard]] uint32_t split_count() const override { return static_cast<uint32_t>(splits_.size()); }
+  [[nodiscard]] bool splits_known() const override { return discovered_; }
   [[nodiscard]] std::string split_id(uint32_t split) const override { return splits_[split].partition.to_string(); }
   [[nodiscard]] std::string split_state(uint32_t split) const override { return splits_[split].position.to_string(); }
   [[nodiscard]] bool split_at_end(uint32_t split) const override { return splits_[split].at_end; }
   [[nodiscard]] bool split_finished(uint32_t split) const override { return splits_[split].finished; }
   void split_progress(uint32_t split, int64_t event_time_max) override;
+  bool hold_above(int64_t event_time) override {
+    hold_above_ = event_time;
+    return true;
+  }
   [[nodiscard]] int64_t next_poll_ms() const override { return next_poll_ms_; }
   void checkpoint_completed(int64_t checkpoint_id, const std::vector<SplitState>& states) override;
 
@@ -75,7 +80,6 @@ class KafkaSourceReader final : public SourceReader {
   [[nodiscard]] bool all_finished() const;
 
   const SourceConfig config_;
-  const int64_t align_ms_;
   const KafkaConsumerFactory factory_;
 
   KafkaSourceOptions options_;
@@ -86,7 +90,8 @@ class KafkaSourceReader final : public SourceReader {
   std::vector<Split> splits_;
   std::vector<uint32_t> order_;  // split numbers, furthest behind first
   uint64_t reads_ = 0;
-  int64_t held_since_ns_ = -1;  // data waits only in splits that are ahead
+  int64_t hold_above_ = INT64_MAX;  // max_drift
+  int64_t held_since_ns_ = -1;      // data waits only in splits that are ahead
   int64_t next_poll_ms_ = INT64_MAX;
   int64_t next_measure_ns_ = 0;
   std::atomic<uint64_t> troubles_{0};

@@ -294,7 +294,8 @@ const OptionList& event_time_fields() {
        .default_text = "off",
        .choices = {"off"},
        .min = 0,
-       .help = "Partitions further ahead of the slowest wait."},
+       .help = "Partitions (or files) that are further ahead than the slowest of all sources with `max_drift` wait; "
+               "idle ones do not count."},
       {.name = "emit",
        .kind = OptionKind::kChoice,
        .default_text = "interval",

@@ -65,7 +65,7 @@ class SourceReaderOfSpec {
     } else {
       ok = false;
     }
-    if (ok && common.get("event_time").set) read_event_time(common.located("event_time"), *connector);
+    if (ok && common.get("event_time").set) read_event_time(common.located("event_time"));
     if (connector->check_source) connector->check_source(config_.options, config_, context_.diagnostics);
     warn_about_idleness(*connector);
     node_.parallelism =
@@ -73,7 +73,7 @@ class SourceReaderOfSpec {
     return ok;
   }
 
-  void read_event_time(const Located& map, const ConnectorDescriptor& connector) {
+  void read_event_time(const Located& map) {
     const OptionValues values =
         read_options(map, event_time_fields(), fmt::format("the event_time of {}", place_), context_.diagnostics);
     EventTimeConfig& out = config_.event_time;
@@ -81,11 +81,6 @@ class SourceReaderOfSpec {
     out.idle_timeout_ms = values.integer("idle_timeout");
     out.max_ahead_ms = values.integer("max_ahead");
     out.max_drift_ms = values.integer("max_drift");
-    if (out.max_drift_ms >= 0 && !has_partitions(connector)) {
-      context_.diagnostics.error(ErrorCode::kNotSupportedYet, text_position(values.located("max_drift")),
-                                 fmt::format("`max_drift` is not supported by `{}`", connector.name), {},
-                                 text_length(values.located("max_drift")));
-    }
     const std::string emit = values.text("emit");
     out.emit = emit == "batch"    ? WatermarkEmit::kBatch
                : emit == "record" ? WatermarkEmit::kRecord

@@ -35,18 +35,22 @@ std::vector<OptionDescriptor> window_spec_fields() {
   OptionDescriptor accumulate =
       window_field("accumulate", OptionKind::kBoolean, "false: every firing empties the window.");
   accumulate.default_text = "true";
-  return {type,
-          size,
-          window_field("slide", OptionKind::kTree, "Sliding: distance of starts; count: rows between firings."),
-          window_field("step", OptionKind::kDuration, "Cumulating: distance of ends."),
-          window_field("offset", OptionKind::kDuration, "Shift of the alignment to the epoch; may be negative."),
-          window_field("gap", OptionKind::kTree, "Session: the pause that ends it; a duration or an expression."),
-          time,
-          lateness,
-          window_field("late_output", OptionKind::kText, "Name of the output of late rows; `late` without it."),
-          window_field("emit_early_every", OptionKind::kDuration, "Results before the window's end."),
-          accumulate,
-          window_field("trigger", OptionKind::kTree, "When to fire, instead of at the window's end.")};
+  return {
+      type,
+      size,
+      window_field("slide", OptionKind::kTree, "Sliding: distance of starts; count: rows between firings."),
+      window_field("step", OptionKind::kDuration, "Cumulating: distance of ends."),
+      window_field("offset", OptionKind::kDuration, "Shift of the alignment to the epoch; may be negative."),
+      window_field("gap", OptionKind::kTree, "Session: the pause that ends it; a duration or an expression."),
+      time,
+      lateness,
+      window_field("late_output", OptionKind::kText, "Name of the output of late rows; `late` without it."),
+      window_field("emit_early_every", OptionKind::kDuration, "Results before the window's end."),
+      accumulate,
+      window_field(
+          "trigger", OptionKind::kTree,
+          "When to fire, instead of at the window's end: `every_rows: 100`, `every: 1m` (since the first row behind "
+          "the last firing), `any: [..]`, `all: [..]`; `purge: true` empties the window then.")};
 }
 
 namespace {
@@ -105,17 +109,12 @@ void read_slices(SpecReader& reader, WindowSpec& spec) {
     reader.refuse("step", ErrorCode::kUnknownField, "belongs to cumulating windows");
   }
   reader.refuse("gap", ErrorCode::kUnknownField, "belongs to session windows");
-  if (spec.purge && spec.kind != WindowKind::kTumbling && spec.early_every_ms == 0) {
-    reader.fail(ErrorCode::kNotSupportedYet, reader.options.located("accumulate"),
-                "`accumulate: false` is supported for tumbling windows only");
-  }
 }
 
 void read_session(const BindContext& context, SpecReader& reader, WindowSpec& spec) {
   for (const char* name : {"size", "slide", "step", "offset"}) {
     reader.refuse(name, ErrorCode::kUnknownField, "does not belong to session windows");
   }
-  reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is supported for global windows only");
   const Located& gap = reader.options.located("gap");
   if (!reader.options.has("gap")) {
     reader.fail(ErrorCode::kMissingField, reader.tree, "a session window needs `gap`");
@@ -168,51 +167,85 @@ void read_count(SpecReader& reader, WindowSpec& spec) {
       reader.options.has("slide") ? read_rows(reader, reader.options.located("slide"), "slide") : spec.count_size;
 }
 
-/// One condition of a trigger: `{every_rows: 100}` or `{every: 1m}`; false when it has none.
-bool read_condition(SpecReader& reader, const Located& tree, WindowSpec& spec) {
-  bool any = false;
-  if (const Located* rows = tree.find("every_rows")) {
-    spec.every_rows = read_rows(reader, *rows, "every_rows");
-    any = true;
+/// `{every_rows: 100}`, `{every: 1m}`, `{any: [..]}`, `{all: [..]}`; several of them in one mapping: any.
+WindowTrigger read_conditions(SpecReader& reader, const Located& tree, bool outermost) {
+  WindowTrigger any;
+  any.kind = WindowTrigger::Kind::kAny;
+  static constexpr std::string_view kKnown[] = {"every_rows", "every", "any", "all", "purge"};
+  for (const Located::Entry& entry : tree.entries) {
+    WindowTrigger condition;
+    if (entry.key == "every_rows") {
+      condition.kind = WindowTrigger::Kind::kRows;
+      condition.number = read_rows(reader, entry.value, "every_rows");
+    } else if (entry.key == "every") {
+      OptionDescriptor duration;
+      duration.name = "every";
+      duration.kind = OptionKind::kDuration;
+      duration.min = 1;
+      const auto value = read_option(entry.value, duration, *reader.context.diagnostics);
+      reader.ok = reader.ok && value;
+      condition.kind = WindowTrigger::Kind::kTime;
+      if (value) condition.number = std::get<int64_t>(value->value);
+    } else if (entry.key == "any" || entry.key == "all") {
+      condition.kind = entry.key == "any" ? WindowTrigger::Kind::kAny : WindowTrigger::Kind::kAll;
+      for (const Located& part : entry.value.items) condition.parts.push_back(read_conditions(reader, part, false));
+      if (condition.parts.empty()) {
+        reader.fail(ErrorCode::kWrongShape, entry.value,
+                    fmt::format("`{}` needs a list such as `[{{every_rows: 100}}, {{every: 1m}}]`", entry.key));
+      }
+    } else {
+      if (outermost && entry.key == "purge") continue;
+      const std::span known(kKnown, outermost ? 5 : 4);
+      report_unknown_field(entry.key, entry.key_position, "the trigger", known, *reader.context.diagnostics);
+      reader.ok = false;
+      continue;
+    }
+    any.parts.push_back(std::move(condition));
   }
-  if (const Located* every = tree.find("every")) {
-    OptionDescriptor duration;
-    duration.name = "every";
-    duration.kind = OptionKind::kDuration;
-    duration.min = 1;
-    const auto value = read_option(*every, duration, *reader.context.diagnostics);
-    reader.ok = reader.ok && value;
-    if (value) spec.every_ms = std::get<int64_t>(value->value);
-    any = true;
+  if (any.parts.size() != 1) {
+    if (any.parts.empty() && reader.ok) {
+      reader.fail(ErrorCode::kMissingField, tree, "the trigger has neither `every_rows` nor `every`");
+    }
+    return any;
   }
-  return any;
+  WindowTrigger only = std::move(any.parts[0]);
+  return only;
 }
 
-void read_global(const BindContext& context, SpecReader& reader, WindowSpec& spec) {
+void read_trigger(SpecReader& reader, WindowSpec& spec, bool purge_default) {
+  const Located& trigger = reader.options.located("trigger");
+  if (trigger.kind != Located::Kind::kMap) {
+    reader.fail(ErrorCode::kWrongShape, trigger, "a trigger is a mapping such as `{every_rows: 100}`");
+    return;
+  }
+  spec.trigger = read_conditions(reader, trigger, true);
+  spec.purge = purge_default;
+  const Located* purge = trigger.find("purge");
+  if (purge == nullptr) return;
+  OptionDescriptor flag;
+  flag.name = "purge";
+  flag.kind = OptionKind::kBoolean;
+  const auto value = read_option(*purge, flag, *reader.context.diagnostics);
+  reader.ok = reader.ok && value;
+  if (value) spec.purge = std::get<bool>(value->value);
+}
+
+/// A trigger of windows with an end: it fires instead of the end.
+void read_own_trigger(SpecReader& reader, WindowSpec& spec) {
+  if (!reader.options.has("trigger")) return;
+  reader.refuse("emit_early_every", ErrorCode::kBadValue, "and `trigger` exclude each other");
+  read_trigger(reader, spec, spec.purge);
+}
+
+void read_global(SpecReader& reader, WindowSpec& spec) {
   for (const char* name : {"size", "slide", "step", "offset", "gap", "allowed_lateness", "emit_early_every"}) {
     reader.refuse(name, ErrorCode::kUnknownField, "does not belong to global windows");
   }
-  const Located& trigger = reader.options.located("trigger");
-  if (!reader.options.has("trigger") || trigger.kind != Located::Kind::kMap) {
+  if (!reader.options.has("trigger")) {
     reader.fail(ErrorCode::kMissingField, reader.tree, "a global window needs a `trigger`");
     return;
   }
-  static constexpr std::string_view kKnown[] = {"every_rows", "every", "any", "all", "purge"};
-  for (const Located::Entry& entry : trigger.entries) {
-    if (std::ranges::find(kKnown, entry.key) != std::end(kKnown)) continue;
-    report_unknown_field(entry.key, entry.key_position, "the trigger", kKnown, *context.diagnostics);
-    reader.ok = false;
-  }
-  spec.purge = true;
-  if (const Located* purge = trigger.find("purge")) spec.purge = purge->text != "false";
-  bool any = read_condition(reader, trigger, spec);
-  for (const char* name : {"any", "all"}) {
-    const Located* list = trigger.find(name);
-    if (list == nullptr) continue;
-    spec.trigger_all = std::string_view(name) == "all";
-    for (const Located& condition : list->items) any = read_condition(reader, condition, spec) || any;
-  }
-  if (!any) reader.fail(ErrorCode::kMissingField, trigger, "the trigger has neither `every_rows` nor `every`");
+  read_trigger(reader, spec, true);
 }
 
 }  // namespace
@@ -239,17 +272,18 @@ std::optional<WindowSpec> bind_window_spec(const BindContext& context, const Loc
     case WindowKind::kTumbling:
     case WindowKind::kSliding:
     case WindowKind::kCumulating:
-      reader.refuse("trigger", ErrorCode::kNotSupportedYet, "is supported for global windows only");
       read_slices(reader, spec);
+      read_own_trigger(reader, spec);
       break;
     case WindowKind::kSession:
       read_session(context, reader, spec);
+      read_own_trigger(reader, spec);
       break;
     case WindowKind::kCount:
       read_count(reader, spec);
       break;
     case WindowKind::kGlobal:
-      read_global(context, reader, spec);
+      read_global(reader, spec);
       break;
   }
   if (!reader.ok) return std::nullopt;
@@ -349,7 +383,10 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
       bind_window_aggregates(context, options.located("aggregate"), options.located("having"), *config);
   if (!keys || !spec || !append || !aggregates) return std::nullopt;
   const Located& tree = options.located("window");
-  config->spec_text = fmt::format("{}{} {} {} {} key(", spec->early_every_ms > 0 ? "early " : "",
+  config->spec_text = fmt::format("{}{} {} {} {} key(",
+                                  spec->trigger.asked_for() ? "triggered "
+                                  : spec->per_window()      ? "early "
+                                                            : "",
                                   tree.find("type")->text, std::max(spec->size_ms, spec->count_size),
                                   std::max(spec->slide_ms, spec->count_slide), spec->offset_ms);
   for (const TypePtr& type : config->key_types) config->spec_text += type->to_string() + " ";

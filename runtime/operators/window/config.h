@@ -6,6 +6,7 @@
 
 #include "plan/job_graph.h"
 #include "runtime/operators/window/geometry.h"
+#include "runtime/operators/window/trigger.h"
 
 namespace millrace {
 
@@ -22,9 +23,12 @@ struct WindowSpec {
   int64_t early_every_ms = 0;  // results before the end; 0: none
   int64_t count_size = 0;      // count windows: rows
   int64_t count_slide = 0;
-  int64_t every_rows = 0;  // trigger of global windows; 0: not asked for
-  int64_t every_ms = 0;
-  bool trigger_all = false;  // both conditions, else any of them
+  WindowTrigger trigger;  // of global windows; elsewhere instead of the window's end
+  /// One accumulator per key and window, not one per slice.
+  [[nodiscard]] bool per_window() const {
+    return kind == WindowKind::kSession || early_every_ms > 0 || trigger.asked_for() ||
+           (purge && kind != WindowKind::kTumbling);
+  }
   [[nodiscard]] bool has_bounds() const { return kind != WindowKind::kCount && kind != WindowKind::kGlobal; }
 };
 

@@ -11,13 +11,12 @@ namespace millrace {
 
 namespace {
 
-constexpr int64_t kNoDeadline = INT64_MIN;
+constexpr int64_t kNoTimer = INT64_MAX;
 
 /// Stands before the accumulators.
 struct GlobalWindow {
-  int64_t rows;      // since the last firing
-  int64_t deadline;  // of `every`; kNoDeadline: none
-  int64_t elapsed;   // the deadline has passed and waits for the other conditions
+  TriggerState trigger;
+  int64_t timer;  // kNoTimer: none
   int64_t reserved;
 };
 static_assert(sizeof(GlobalWindow) % 16 == 0);
@@ -53,7 +52,7 @@ class GlobalOperator final : public Operator {
   Status take_row(const Batch& batch, size_t i);
   Status fire(char* row, int64_t event_time, int64_t watermark);
   Result<Flow> fire_until(int64_t time, Output& out);
-  void drop_timer(char* row);
+  void set_timer(char* row);
 
   std::shared_ptr<const WindowConfig> config_;
   const WindowSpec& spec_;
@@ -76,10 +75,9 @@ Status GlobalOperator::open(const OperatorContext& context) {
   if (context.restored == nullptr) return {};
   MR_TRY(state_rows_.restore(state_, context, [this](char* row, ByteReader& in) -> Status {
     GlobalWindow& held = window(row);
-    held.rows = in.get<int64_t>();
-    held.deadline = in.get<int64_t>();
-    held.elapsed = in.get<int64_t>();
-    if (held.deadline != kNoDeadline && held.elapsed == 0) timers_.emplace(held.deadline, row);
+    held.trigger.load(in);
+    held.timer = kNoTimer;
+    set_timer(row);
     aggregates_->init(accumulators(row));
     return aggregates_->load(in, accumulators(row), state_rows_.blobs());
   }));
@@ -90,10 +88,7 @@ Result<std::vector<SnapshotPartPtr>> GlobalOperator::snapshot() {
   std::vector<SnapshotPartPtr> parts;
   parts.push_back(state_rows_.snapshot(state_, context_.max_parallelism,
                                        [aggregates = aggregates_](const char* row, ByteWriter& out) {
-                                         const auto& held = *reinterpret_cast<const GlobalWindow*>(row);
-                                         out.put(held.rows);
-                                         out.put(held.deadline);
-                                         out.put(held.elapsed);
+                                         reinterpret_cast<const GlobalWindow*>(row)->trigger.save(out);
                                          aggregates->save(row + sizeof(GlobalWindow), out);
                                        }));
   parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
@@ -120,41 +115,41 @@ Status GlobalOperator::take_row(const Batch& batch, size_t i) {
   char* row = state_rows_.table().insert(rows_.hash(i), rows_.key(i), &inserted);
   GlobalWindow& held = window(row);
   if (inserted) {
-    held.deadline = kNoDeadline;
+    held.timer = kNoTimer;
     aggregates_->init(accumulators(row));
   }
   const int64_t time = (*batch.event_times)[rows_.rows()[i]];
   rows_.add(i, accumulators(row));
-  if (++held.rows == 1 && spec_.every_ms > 0) {
-    held.deadline = (spec_.processing_time ? rows_.now_ms() : time) + spec_.every_ms;
-    held.elapsed = 0;
-    timers_.emplace(held.deadline, row);
+  held.trigger.add_row(spec_.processing_time ? rows_.now_ms() : time);
+  if (spec_.trigger.fires(held.trigger)) {
+    rows_.flush(batch, state_rows_.blobs());
+    return fire(row, time, event_watermark_);
   }
-  const bool enough = spec_.every_rows > 0 && held.rows >= spec_.every_rows;
-  const bool waits = spec_.trigger_all && spec_.every_ms > 0 && held.elapsed == 0;
-  if (!enough || waits) return {};
-  rows_.flush(batch, state_rows_.blobs());
-  return fire(row, time, event_watermark_);
+  if (held.trigger.rows == 1) set_timer(row);
+  return {};
 }
 
-void GlobalOperator::drop_timer(char* row) {
+/// The timer of what the trigger waits for.
+void GlobalOperator::set_timer(char* row) {
   GlobalWindow& held = window(row);
-  if (held.deadline != kNoDeadline) timers_.erase({held.deadline, row});
-  held.deadline = kNoDeadline;
+  const int64_t next = spec_.trigger.next_time(held.trigger);
+  if (next == held.timer) return;
+  if (held.timer != kNoTimer) timers_.erase({held.timer, row});
+  if (next != kNoTimer) timers_.emplace(next, row);
+  held.timer = next;
 }
 
 /// Resets the trigger; the window is emptied, or keeps its rows. REQUIRES: no update is pending.
 Status GlobalOperator::fire(char* row, int64_t event_time, int64_t watermark) {
   const WindowBounds bounds{0, event_time + 1};
   MR_TRY(rows_.fire(state_rows_.key(row), accumulators(row), bounds, watermark));
-  drop_timer(row);
+  window(row).trigger = {};
+  set_timer(row);
   if (spec_.purge) {
     aggregates_->drop(accumulators(row), state_rows_.blobs());
     state_rows_.erase(row);
     return {};
   }
-  window(row).rows = 0;
-  window(row).elapsed = 0;
   return {};
 }
 
@@ -164,8 +159,12 @@ Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
     char* row = state_rows_.writable(timers_.begin()->second);
     timers_.erase(timers_.begin());
     GlobalWindow& held = window(row);
-    held.elapsed = 1;
-    if (spec_.trigger_all && held.rows < spec_.every_rows) continue;
+    held.timer = kNoTimer;
+    held.trigger.reached = deadline;
+    if (!spec_.trigger.fires(held.trigger)) {
+      set_timer(row);
+      continue;
+    }
     // A late row's deadline may lie behind what was passed on already.
     const int64_t event_time = watermark_ == kWatermarkMin ? deadline : std::max(deadline, watermark_ + 1);
     MR_TRY(fire(row, event_time, spec_.processing_time ? event_watermark_ : time));

@@ -61,10 +61,14 @@ class KeyWindowOperator final : public Operator {
   Result<Flow> fire_until(int64_t time, Output& out);
   void gather(int64_t time);
   void on_due(char* row, int64_t time);
+  void on_trigger_due(char* row, int64_t time);
   void add_result(char* row);
   [[nodiscard]] bool passed(int64_t time) const { return watermark_ != kWatermarkMin && time <= watermark_; }
   /// When something has to happen to a window.
   [[nodiscard]] int64_t due(const KeyWindow& window) const {
+    if (spec_.trigger.asked_for()) {
+      return std::min(window.end - 1 + spec_.allowed_lateness_ms, spec_.trigger.next_time(window.trigger));
+    }
     if (window.closed != 0) return window.end - 1 + spec_.allowed_lateness_ms;
     return window.next_fire == kNoTime ? window.end - 1 : std::min(window.next_fire, window.end - 1);
   }
@@ -157,7 +161,13 @@ Status KeyWindowOperator::add_row(const Batch& batch, size_t i, char* row, int64
   rows_.add(i, KeyWindows::accumulators(row));
   KeyWindow& window = KeyWindows::window(row);
   window.filled = 1;
-  if (passed(window.end - 1)) {
+  if (spec_.trigger.asked_for()) {
+    window.trigger.add_row(time);
+    if (spec_.trigger.fires(window.trigger)) {
+      window.trigger = {};
+      MR_TRY(fire_now(batch, row));
+    }
+  } else if (passed(window.end - 1)) {
     window.closed = 1;
     MR_TRY(fire_now(batch, row));
   } else {
@@ -171,7 +181,7 @@ Status KeyWindowOperator::add_row(const Batch& batch, size_t i, char* row, int64
   return {};
 }
 
-/// A late row within the lateness fires what its window holds by now.
+/// Fires what the window holds by now: a late row within the lateness, or a trigger.
 Status KeyWindowOperator::fire_now(const Batch& batch, char* row) {
   rows_.flush(batch, windows_.blobs());
   const KeyWindow& window = KeyWindows::window(row);
@@ -188,8 +198,25 @@ void KeyWindowOperator::add_result(char* row) {
   bounds_.push_back({window.start, window.end});
 }
 
+void KeyWindowOperator::on_trigger_due(char* row, int64_t time) {
+  KeyWindow& window = KeyWindows::window(row);
+  const bool over = time >= window.end - 1 + spec_.allowed_lateness_ms;
+  if (spec_.trigger.next_time(window.trigger) <= time) window.trigger.reached = time;
+  if (spec_.trigger.fires(window.trigger)) {
+    add_result(row);
+    window.trigger = {};
+    if (spec_.purge && !over) purge_.push_back(row);
+  }
+  if (over) {
+    done_.push_back(row);
+  } else {
+    windows_.set_timer(row, due(window));
+  }
+}
+
 void KeyWindowOperator::on_due(char* row, int64_t time) {
   KeyWindow& window = KeyWindows::window(row);
+  if (spec_.trigger.asked_for()) return on_trigger_due(row, time);
   if (window.closed != 0) {
     done_.push_back(row);
     return;
@@ -231,6 +258,12 @@ Result<Flow> KeyWindowOperator::fire_until(int64_t time, Output& out) {
     const int64_t shown = spec_.processing_time ? event_watermark_ : time;
     MR_ASSIGN(Batch result, rows_.output().build(keys_, states_, bounds_, shown));
     rows_.output().errors().flush(out);
+    if (spec_.trigger.asked_for() && watermark_ != kWatermarkMin) {
+      // A window that a late row triggers may have ended long ago.
+      auto times = std::make_shared<std::vector<int64_t>>(*result.event_times);
+      for (int64_t& at : *times) at = std::max(at, watermark_ + 1);
+      result.event_times = std::move(times);
+    }
     out.emit(0, std::move(result));
   }
   keys_.clear();

@@ -18,7 +18,7 @@ char* KeyWindows::make_row(int64_t id, std::string_view key, WindowBounds bounds
   bool inserted = false;
   char* row = rows_.table().insert(hash64(row_key_), row_key_, &inserted);
   if (!inserted) return row;
-  window(row) = {bounds.start, bounds.end, kNoTime, kNoTime, 0, 0};
+  window(row) = {bounds.start, bounds.end, kNoTime, kNoTime, 0, 0, {}};
   aggregates_->init(accumulators(row));
   return row;
 }
@@ -85,6 +85,7 @@ char* KeyWindows::open_session(uint64_t hash, std::string_view key, WindowBounds
     const KeyWindow& from = window(other);
     into.filled |= from.filled;
     into.closed &= from.closed;
+    into.trigger.merge(from.trigger);
     if (from.next_fire != kNoTime) {
       into.next_fire = into.next_fire == kNoTime ? from.next_fire : std::min(into.next_fire, from.next_fire);
     }
@@ -153,6 +154,7 @@ SnapshotPartPtr KeyWindows::snapshot(const StateDescriptor& state, uint32_t max_
   return rows_.snapshot(state, max_parallelism, [aggregates = aggregates_](const char* row, ByteWriter& out) {
     const auto& held = *reinterpret_cast<const KeyWindow*>(row);
     for (const int64_t part : {held.start, held.end, held.next_fire, held.closed, held.filled}) out.put(part);
+    held.trigger.save(out);
     aggregates->save(row + kKeyWindowBytes, out);
   });
 }
@@ -163,6 +165,7 @@ Status KeyWindows::restore(const StateDescriptor& state, const OperatorContext& 
     KeyWindow& held = window(row);
     for (int64_t* part : {&held.start, &held.end, &held.next_fire, &held.closed, &held.filled})
       *part = in.get<int64_t>();
+    held.trigger.load(in);
     held.timer = kNoTime;
     aggregates_->init(accumulators(row));
     MR_TRY(aggregates_->load(in, accumulators(row), rows_.blobs()));

@@ -10,6 +10,7 @@
 #include "runtime/operators/aggregate_row.h"
 #include "runtime/operators/keyed_rows.h"
 #include "runtime/operators/window/output.h"
+#include "runtime/operators/window/trigger.h"
 
 namespace millrace {
 
@@ -21,6 +22,7 @@ struct KeyWindow {
   int64_t timer;
   int64_t closed;  // its end was reached: waits for late rows only
   int64_t filled;  // rows came since the last purge
+  TriggerState trigger;
 };
 inline constexpr int64_t kNoTime = INT64_MIN;
 inline constexpr uint32_t kKeyWindowBytes = sizeof(KeyWindow);

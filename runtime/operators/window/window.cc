@@ -35,15 +35,13 @@ void register_window(Registry& registry) {
   registry.factories.operators["window"] = [](const Node& node, const JobGraph& /*graph*/) -> Result<OperatorPtr> {
     auto config = std::static_pointer_cast<const WindowConfig>(node.config);
     switch (config->spec.kind) {
-      case WindowKind::kSession:
-        return make_key_window_operator(std::move(config), node);
       case WindowKind::kCount:
         return make_count_operator(std::move(config), node);
       case WindowKind::kGlobal:
         return make_global_operator(std::move(config), node);
       default:
-        return config->spec.early_every_ms > 0 ? make_key_window_operator(std::move(config), node)
-                                               : make_slice_operator(std::move(config), node);
+        return config->spec.per_window() ? make_key_window_operator(std::move(config), node)
+                                         : make_slice_operator(std::move(config), node);
     }
   };
 }

@@ -212,6 +212,22 @@ TEST_CASE("kafka partitions are read in the order of their event time") {
   CHECK(std::count(order.begin(), order.end(), '1') == 6);
 }
 
+TEST_CASE("a kafka partition above the limit of max_drift delivers nothing until the limit rises") {
+  FakeKafka kafka;
+  for (int i = 0; i < 3; ++i) kafka.logs[{"t", 0}].append("0");
+  ReaderUnderTest test(kafka, ", bounded: latest");
+  REQUIRE(test.reader.open(test.context));
+  SourceChunk chunk;
+  test.reader.hold_above(10);
+  REQUIRE(*test.next(chunk, 1) == PollResult::kData);
+  test.reader.split_progress(0, 10);
+  REQUIRE(*test.next(chunk, 1) == PollResult::kData);
+  test.reader.split_progress(0, 11);
+  REQUIRE(*test.reader.poll(1, chunk) == PollResult::kNothing);
+  test.reader.hold_above(11);
+  REQUIRE(*test.next(chunk, 1) == PollResult::kData);
+}
+
 TEST_CASE("group offsets follow completed checkpoints when the source has a group") {
   FakeKafka kafka;
   kafka.logs[{"t", 0}].append("a");

@@ -169,4 +169,66 @@ TEST_CASE("session, count and global windows say what they need") {
         "`offset` does not belong to count windows");
 }
 
+TEST_CASE("triggers nest: any of rows, or of rows and time together") {
+  KitCase test = session_case(
+      "{type: global, trigger: {any: [{every_rows: 4}, {all: [{every_rows: 2}, {every: 10s}]}, {every: 1m}]}}",
+      "{cnt: COUNT(*)}");
+  test.events = {visit("a", 1, 0),     visit("a", 2, 1000),   kit_watermark(9999),  kit_watermark(10000),
+                 visit("a", 3, 20000), kit_watermark(40000),  visit("a", 4, 41000), visit("a", 5, 50000),
+                 visit("a", 6, 51000), visit("a", 7, 52000),  visit("a", 8, 53000), visit("a", 9, 54000),
+                 visit("b", 1, 60000), kit_watermark(119999), kit_watermark(120000)};
+  test.expect[""] = {R"({"user":"a","cnt":2})", R"({"user":"a","cnt":2})", R"({"user":"a","cnt":4})",
+                     R"({"user":"a","cnt":1})", R"({"user":"b","cnt":1})"};
+  check_operator(test);
+}
+
+TEST_CASE("a trigger takes the place of the window's end") {
+  const std::vector<KitEvent> events = {visit("a", 1, 0),     visit("a", 2, 1000),  visit("a", 3, 2000),
+                                        kit_watermark(5000),  visit("a", 4, 10000), visit("a", 5, 11000),
+                                        kit_watermark(19999), visit("a", 6, 12000), kit_end()};
+  KitCase test = session_case("{type: tumbling, size: 10s, trigger: {every_rows: 2}}", "{cnt: COUNT(*)}");
+  test.events = events;
+  test.expect[""] = {R"({"user":"a","window_start":0,"window_end":10000,"cnt":2})",
+                     R"({"user":"a","window_start":10000,"window_end":20000,"cnt":2})"};
+  test.expect["late"] = {R"({"user":"a","n":6})"};
+  check_operator(test);
+  test = session_case("{type: tumbling, size: 10s, trigger: {every: 1s, purge: true}, allowed_lateness: 5s}",
+                      "{cnt: COUNT(*), first: FIRST_VALUE(n)}");
+  test.events = events;
+  test.expect[""] = {R"({"user":"a","window_start":0,"window_end":10000,"cnt":3,"first":1})",
+                     R"({"user":"a","window_start":10000,"window_end":20000,"cnt":2,"first":4})",
+                     R"({"user":"a","window_start":10000,"window_end":20000,"cnt":1,"first":6})"};
+  test.expect["late"] = {};
+  check_operator(test);
+}
+
+TEST_CASE("sessions that merge merge their triggers") {
+  KitCase test = session_case("{type: session, gap: 10s, trigger: {every_rows: 3}}", "{cnt: COUNT(*)}");
+  test.events = {visit("a", 1, 0), visit("a", 2, 15000), visit("a", 3, 8000), visit("a", 4, 9000), kit_end()};
+  test.expect[""] = {R"({"user":"a","window_start":0,"window_end":25000,"cnt":3})"};
+  check_operator(test);
+}
+
+TEST_CASE("accumulate: false empties every kind of window when it fires") {
+  KitCase test = session_case("{type: sliding, size: 10s, slide: 5s, allowed_lateness: 20s, accumulate: false}",
+                              "{cnt: COUNT(*), first: FIRST_VALUE(n)}");
+  test.events = {visit("a", 1, 6000), kit_watermark(9999), visit("a", 2, 7000), kit_end()};
+  test.expect[""] = {R"({"user":"a","window_start":0,"window_end":10000,"cnt":1,"first":1})",
+                     R"({"user":"a","window_start":0,"window_end":10000,"cnt":1,"first":2})",
+                     R"({"user":"a","window_start":5000,"window_end":15000,"cnt":2,"first":1})"};
+  check_operator(test);
+}
+
+TEST_CASE("mistakes in a trigger are named") {
+  const auto error = [](const std::string& trigger) {
+    return bind_error("id: w\nwindow: {type: global, trigger: " + trigger + "}\naggregate: {n: COUNT(*)}", "k INT");
+  };
+  CHECK(error("{any: [{every_rows: 2}, {evry: 1m}]}") == "unknown field `evry` in the trigger");
+  CHECK(error("{purge: true}") == "the trigger has neither `every_rows` nor `every`");
+  CHECK(error("{all: []}") == "`all` needs a list such as `[{every_rows: 100}, {every: 1m}]`");
+  CHECK(bind_error("id: w\nwindow: {type: tumbling, size: 1s, emit_early_every: 1s, trigger: {every: 1s}}\n"
+                   "aggregate: {n: COUNT(*)}",
+                   "k INT") == "`emit_early_every` and `trigger` exclude each other");
+}
+
 }  // namespace millrace

@@ -58,6 +58,27 @@ TEST_CASE("sketches survive restores and rescaling unchanged") {
   check_operator(test);
 }
 
+TEST_CASE("TOP_K keeps the greatest values, over panes too") {
+  KitCase test;
+  test.step =
+      "id: w\nkey_by: [k]\nwindow: {type: sliding, size: 10ms, slide: 5ms}\naggregate: {x: \"TOP_K(x, 2)\", "
+      "s: \"TOP_K(s, 3)\", d: \"TOP_K(DISTINCT x, 2)\", f: \"TOP_K(x, 1) FILTER (WHERE x < 7)\"}";
+  test.inputs = {"k STRING, x INT, s STRING"};
+  int64_t time = 0;
+  for (const char* row :
+       {R"({"k":"a","x":3,"s":"p"})", R"({"k":"a","x":7,"s":"qq"})", R"({"k":"a","x":null,"s":null})",
+        R"({"k":"a","x":7,"s":"a"})", R"({"k":"a","x":9,"s":"q"})", R"({"k":"b","x":null,"s":null})"}) {
+    test.events.push_back(kit_row(row, time++ * 2));
+  }
+  test.events.push_back(kit_end());
+  test.expect[""] = {R"({"k":"a","window_start":-5,"window_end":5,"x":[7,3],"s":["qq","p"],"d":[7,3],"f":[3]})",
+                     R"({"k":"a","window_start":0,"window_end":10,"x":[9,7],"s":["qq","q","p"],"d":[9,7],"f":[3]})",
+                     R"({"k":"a","window_start":5,"window_end":15,"x":[9,7],"s":["q","a"],"d":[9,7],"f":null})",
+                     R"({"k":"b","window_start":5,"window_end":15,"x":null,"s":null,"d":null,"f":null})",
+                     R"({"k":"b","window_start":10,"window_end":20,"x":null,"s":null,"d":null,"f":null})"};
+  check_operator(test);
+}
+
 TEST_CASE("sketches name what they need") {
   CHECK(bind_error("id: w\nwindow: {type: tumbling, size: 1s}\naggregate: {r: APPROX_PERCENTILE(x)}", "x INT") ==
         "APPROX_PERCENTILE takes a number and a percentile from 0 to 1");

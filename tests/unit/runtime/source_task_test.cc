@@ -29,15 +29,22 @@ class ScriptedReader final : public SourceReader {
     return PollResult::kData;
   }
   uint32_t split_count() const override { return splits; }
+  bool splits_known() const override { return known; }
   std::string split_id(uint32_t split) const override { return "s/" + std::to_string(split); }
   std::string split_state(uint32_t split) const override { return "position " + std::to_string(split); }
   bool split_at_end(uint32_t) const override { return chunks.empty(); }
   bool split_finished(uint32_t) const override { return false; }
   void checkpoint_completed(int64_t, const std::vector<SplitState>& states) override { committed = states; }
+  bool hold_above(int64_t event_time) override {
+    held_above = event_time;
+    return false;
+  }
 
   std::deque<Chunk> chunks;
   uint32_t splits = 2;
+  bool known = true;
   bool ended = false;
+  int64_t held_above = INT64_MAX;
   uint32_t rows_allowed = 0;
   std::vector<SplitState> opened_with;
   std::vector<SplitState> committed;
@@ -52,12 +59,15 @@ class RowsOutput final : public Output {
 };
 
 struct SourceFixture {
-  explicit SourceFixture(EventTimeConfig event_time, uint32_t splits = 2, const RestoredState* restored = nullptr) {
+  explicit SourceFixture(EventTimeConfig event_time, uint32_t splits = 2, const RestoredState* restored = nullptr,
+                         const std::shared_ptr<SourceAlignment>& alignment = nullptr) {
     SourceTaskConfig config;
     auto source = std::make_shared<SourceConfig>();
     source->columns.push_back(number_column());
     source->event_time = event_time;
     config.step = "events";
+    config.alignment = alignment;
+    if (alignment) config.alignment_member = alignment->join();
     config.source = source;
     config.schema = numbers_schema();
     config.ahead_port = 2;
@@ -182,6 +192,46 @@ TEST_CASE("A timestamp too far ahead goes to its own port and never moves the wa
   REQUIRE(source.task->watermark() == source.now_ms + 1000 - 5);
   REQUIRE(source.out.rows[0] == std::vector<int64_t>{source.now_ms + 1000});
   REQUIRE(source.out.rows[2] == std::vector<int64_t>{source.now_ms + 1001});
+}
+
+TEST_CASE("A source that does not know its splits yet is not idle") {
+  EventTimeConfig config = times_of(WatermarkEmit::kBatch);
+  config.idle_timeout_ms = 100;
+  SourceFixture source(config, 0);
+  source.reader->known = false;
+  CHECK(source.next() == SourceEvent::kNothing);
+  source.now_ms += 1000;
+  CHECK(source.next() == SourceEvent::kNothing);
+  source.reader->known = true;
+  CHECK(source.next() == SourceEvent::kIdle);
+}
+
+TEST_CASE("max_drift: the slowest split of all sources holds the others until it moves, turns idle or ends") {
+  EventTimeConfig config = times_of(WatermarkEmit::kBatch);
+  config.max_drift_ms = 100;
+  config.idle_timeout_ms = 50;
+  const auto alignment = std::make_shared<SourceAlignment>();
+  SourceFixture fast(config, 1, nullptr, alignment);
+  SourceFixture slow(config, 1, nullptr, alignment);
+  const auto rows_of = [](SourceFixture& source) {
+    for (int i = 0; i < 8; ++i) (void)source.next();
+    return source.out.rows[0].size();
+  };
+  slow.reader->chunks = {{0, {10}}};
+  fast.reader->chunks = {{0, {5}}, {0, {130}}, {0, {131}}, {0, {500}}, {0, {900}}};
+  CHECK(rows_of(slow) == 1);
+  CHECK(rows_of(fast) == 2);  // 130 is more than 100 beyond 10
+  CHECK(fast.reader->held_above == 110);
+  CHECK(fast.task->next_wakeup_ms() == fast.now_ms + 20);
+  slow.reader->chunks = {{0, {30}}};
+  CHECK(rows_of(slow) == 2);
+  CHECK(rows_of(fast) == 3);  // 130 is not beyond 30 + 100, but 131 is
+  slow.now_ms += 49;
+  CHECK(rows_of(slow) == 2);
+  CHECK(rows_of(fast) == 3);
+  slow.now_ms += 1;
+  CHECK(rows_of(slow) == 2);  // idle now
+  CHECK(rows_of(fast) == 5);
 }
 
 }  // namespace millrace
