@@ -13,6 +13,7 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kLeaveAfterMs = 5'000;
+constexpr int64_t kSameSignalMs = 300;
 
 sigset_t stop_signal_set() {
   sigset_t set;
@@ -61,6 +62,9 @@ void StopSignals::loop() {
   received_ = first;
   log_info("stopping with a final checkpoint; a second signal ends at once");
   stop_();
+  // One Ctrl-C may come twice: to the process and to its group, as timeout(1) does it.
+  wait_for_stop_signal(kSameSignalMs);
+  if (over_) return;
   const int second = wait_for_stop_signal(stop_timeout_ms_);
   if (over_) return;
   log_warn(second == 0 ? "the stop timed out; ending without a checkpoint" : "ending without a checkpoint");
