@@ -114,7 +114,7 @@ class Proof:
         self.start(crash_at=f"{point}:{self.random.randint(6, 20)}")
         assert self.job.wait(60) == -9, f"the process should have died at {point}: {self.job.stderr[-3000:]}"
         self.injected["kill -9 inside a commit"] += 1
-        self.injected[f"  at {point}"] += 1
+        self.injected[f"kill -9 inside a commit: at {point}"] += 1
 
     def freeze(self):
         self.start()
@@ -258,7 +258,7 @@ class Proof:
             assert self.database.value(f"SELECT count(*) FROM {difference.format(*pair)} d") == 0, pair
 
     def report(self, events, expected):
-        for what, count in sorted(self.injected.items(), key=lambda item: item[0].strip()):
+        for what, count in sorted(self.injected.items()):
             print(f"{count:6}  {what}")
         print(json.dumps({"seed": self.options.seed, "seconds_fed": round(self.fed), "events": events,
                           "purchases": expected["rows"], "alerts": len(expected["alerts"]),
