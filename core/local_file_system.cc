@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/crash_point.h"
 #include "core/file_system.h"
 
 namespace millrace {
@@ -72,6 +73,7 @@ class LocalWritableFile final : public WritableFile {
 
   Status write_out(std::string_view bytes) {
     while (!bytes.empty()) {
+      if (disk_is_full()) return errno_error("write", path_, ENOSPC);
       const ssize_t written = retry_interrupted([&] { return ::write(fd_, bytes.data(), bytes.size()); });
       if (written < 0) return errno_error("write", path_, errno);
       bytes.remove_prefix(static_cast<size_t>(written));

@@ -127,6 +127,26 @@ def test_a_second_process_on_one_directory_is_refused(env):
     owner.wait(30)
 
 
+def test_a_full_disk_fails_the_job_and_nothing_is_lost(env):
+    source, sink = env.topic("in"), env.topic("out")
+    full = env.directory / "disk-is-full"
+    job = env.job(exactly_once(env, source, sink), MILLRACE_FULL_WHILE=str(full)).start()
+    env.kafka.produce(source, events(0, 100))
+    wait_until(lambda: committed(env, sink) == 100, "100 committed rows")
+    full.touch()
+    env.kafka.produce(source, events(100, 200))
+    assert job.wait(30) not in (0, 130)
+    assert "No space left on device" in job.stderr, job.stderr
+    assert "/checkpoints/" in job.stderr, "the path is named"
+    job.start()  # still full
+    assert job.wait(30) not in (0, 130)
+    full.unlink()
+    job.start()
+    wait_until(lambda: committed(env, sink) == 200, "200 committed rows")
+    job.stop()
+    check_output(env, sink, 200)
+
+
 def test_a_deleted_progress_topic_is_refused(env):
     source, sink = env.topic("in"), env.topic("out")
     job = env.job(exactly_once(env, source, sink, name="lost"))
