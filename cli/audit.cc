@@ -27,6 +27,7 @@ std::string marker_finding(const SinkOutput& sink, uint32_t number, const SinkLa
     return fmt::format("lane {}: output up to epoch {} is published, but the newest state is of checkpoint {}", number,
                        marker.epoch, checkpoint_id);
   }
+  if (marker.parts == 0) return {};  // a claim after a loss or a repetition that was accepted
   const auto entry = sink.entries.find({number, marker.epoch});
   if (entry == sink.entries.end()) return {};
   const auto& parts = entry->second->data.parts;
@@ -71,8 +72,9 @@ Result<size_t> audit_sink(const JobOutput& job, SinkOutput& sink) {
     if (!lane.marker || lane.marker->epoch == 0) {
       line += "nothing published";
     } else {
-      line += fmt::format("published up to epoch {}, part {} of {}, by attempt {}", lane.marker->epoch,
-                          lane.marker->part + 1, lane.marker->parts, lane.marker->generation);
+      line += fmt::format("published up to epoch {}", lane.marker->epoch);
+      if (lane.marker->parts > 0) line += fmt::format(", part {} of {}", lane.marker->part + 1, lane.marker->parts);
+      line += fmt::format(", by attempt {}", lane.marker->generation);
     }
     fmt::print("{}; {} rows pending\n", line, lane.pending_rows());
     if (std::string finding = marker_finding(sink, number, lane, job.checkpoint_id()); !finding.empty()) {

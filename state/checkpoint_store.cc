@@ -94,6 +94,36 @@ Result<FoundCheckpoints> find_checkpoints(FileSystem& fs, const std::string& dir
   return found;
 }
 
+Status copy_durably(FileSystem& fs, const std::string& from, const std::string& to) {
+  MR_ASSIGN(const auto source, fs.open(from));
+  MR_ASSIGN(const auto target, fs.create(to));
+  std::string piece(1 << 20, '\0');
+  for (uint64_t at = 0;;) {
+    MR_ASSIGN(const size_t read, source->read_at(at, piece.data(), piece.size()));
+    if (read == 0) break;
+    MR_TRY(target->append(std::string_view(piece).substr(0, read)));
+    at += read;
+  }
+  MR_TRY(target->sync());
+  return target->close();
+}
+
+// Output written ahead that the restored state still has to publish: <job>/segments/<sink>/<lane>/<file>.
+Status copy_segments(FileSystem& fs, const std::string& from, const std::string& to, int depth = 0) {
+  if (!fs.exists(from)) return {};
+  MR_TRY(fs.create_directories(to));
+  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(from));
+  for (const DirEntry& entry : entries) {
+    const std::string source = join_path(from, entry.name);
+    const std::string target = join_path(to, entry.name);
+    if (entry.is_directory && depth < 2) MR_TRY(copy_segments(fs, source, target, depth + 1));
+    // One without its final name belongs to no checkpoint.
+    if (!entry.is_directory && !entry.name.starts_with("open-")) MR_TRY(copy_durably(fs, source, target));
+  }
+  MR_TRY(fs.sync_directory(to));
+  return fs.sync_directory(parent_path(to));
+}
+
 Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string& where) {
   if (saved == wanted) return {};
   return make_error(ErrorCode::kIncompatibleState,
@@ -206,8 +236,16 @@ struct CheckpointStore::Impl {
         MR_TRY(DirectoryLock::acquire(parent, false));  // refused while the original runs; given back at once
       }
       record.job_id = metadata.job_id;
+      // Ids go on above those of the original: the targets' markers hold its epochs.
       const auto original = read_job_record(fs, parent);
-      if (original && *original) record.attempt = std::max(record.attempt, (*original)->attempt);
+      if (original && *original) {
+        record.attempt = std::max(record.attempt, (*original)->attempt);
+        record.next_checkpoint_id = std::max(record.next_checkpoint_id, (*original)->next_checkpoint_id);
+      }
+      record.next_checkpoint_id = std::max(record.next_checkpoint_id, metadata.checkpoint_id + 1);
+      if (parent != absolute_path(directory)) {
+        MR_TRY(copy_segments(fs, join_path(parent, "segments"), join_path(directory, "segments")));
+      }
       record.attempt = std::max(record.attempt, metadata.attempt);
     } else {
       record.job_id = JobId::generate(random);

@@ -4,6 +4,9 @@ namespace millrace {
 
 namespace {
 
+// The greatest that every target can write.
+constexpr uint32_t kWholeEpoch = INT32_MAX;
+
 EpochPart position_of(const CommitMarker& marker) { return {marker.epoch, marker.part}; }
 
 }  // namespace
@@ -29,8 +32,12 @@ ClaimDecision decide_claim(const std::optional<CommitMarker>& found, const LaneO
   if (lost && !rules.accept_lost_progress) return stop(ClaimVerdict::kLost);
   if (found && found->epoch > lane.checkpoint_id && !rules.republish) return stop(ClaimVerdict::kOlderState);
   CommitMarker claim = found.value_or(CommitMarker{});
-  // What the state remembers is the better knowledge when the progress was lost.
-  if (lost) claim.epoch = lane.remembered->epoch, claim.part = lane.remembered->part, claim.parts = claim.part + 1;
+  if (lost) {  // what the state remembers is the better knowledge
+    claim = {.epoch = lane.remembered->epoch, .part = lane.remembered->part};
+  } else if (found && found->epoch > lane.checkpoint_id) {
+    // From here on the marker tells what this line published. All that its state holds was published by the other one.
+    claim = {.epoch = lane.checkpoint_id, .part = lane.checkpoint_id > 0 ? kWholeEpoch : 0};
+  }
   claim.generation = us.generation;
   claim.incarnation = us.incarnation;
   return {ClaimVerdict::kClaim, claim};

@@ -17,7 +17,7 @@ struct CommitMarker {
   uint64_t incarnation = 0;  // random per attempt; tells two owners of one attempt apart
   int64_t epoch = 0;         // checkpoint id; 0: nothing was published yet
   uint32_t part = 0;         // counting from 0
-  uint32_t parts = 0;        // of the epoch; 0 with epoch 0
+  uint32_t parts = 0;        // of the epoch; 0: not told, in a claim
   uint64_t rows = 0;         // of this part
   uint32_t crc = 0;          // CRC-32C of the part's rows
   friend bool operator==(const CommitMarker&, const CommitMarker&) = default;
@@ -59,7 +59,7 @@ struct LaneRules {
 };
 
 enum class ClaimVerdict : uint8_t {
-  kClaim,  // write `claim` in a transaction of its own, then publish what it does not cover
+  kClaim,  // write `claim` (the marker found, or what was accepted in its place), then publish what it does not cover
   kSuperseded,
   kTwoOwners,
   kOlderState,  // the marker is beyond the state: epochs would be published twice
@@ -68,7 +68,7 @@ enum class ClaimVerdict : uint8_t {
 
 struct ClaimDecision {
   ClaimVerdict verdict = ClaimVerdict::kClaim;
-  CommitMarker claim;  // kClaim: the marker found, under our name
+  CommitMarker claim;  // kClaim, under our name
 };
 
 /// At the start of an attempt, after the session's init settled the last transaction of whoever was there.

@@ -255,6 +255,47 @@ def test_files_of_a_directory_appear_once_whatever_crashes(env):
     assert rows == list(range(3000))
 
 
+def test_a_restore_into_another_directory_publishes_what_waits_and_loses_nothing(env):
+    output = env.directory / "output"
+    job = env.job(DIRECTORY.format(path=output), MILLRACE_CRASH_AT="complete.after:5")
+    job.start()
+    assert job.wait() == -9
+    del job.environment["MILLRACE_CRASH_AT"]
+    newest = max((job.directory / "checkpoints" / "files").glob("chk-*/_metadata"), key=lambda p: int(p.parent.name[4:]))
+    job.run("--restore", str(newest.parent), "--set", f"settings.checkpoint.dir={env.directory / 'elsewhere'}")
+    rows = []
+    for file in sorted(output.glob("part-*"), key=lambda path: int(path.stem.split("-")[3])):
+        rows += [json.loads(line)["n"] for line in file.read_text().splitlines()]
+    assert rows == list(range(3000)), f"{len(rows)} rows, {len(set(rows))} of them different"
+
+
+def test_a_repetition_that_was_accepted_loses_nothing_and_is_accepted_once(env):
+    source, sink = env.topic("in"), env.topic("out")
+    job = env.job(exactly_once(env, source, sink, name="again"))
+    env.kafka.produce(source, events(0, 10))
+    job.start()
+    wait_until(lambda: committed(env, sink) == 10, "10 committed rows")
+    root = job.directory / "checkpoints" / "again"
+    kept = job.directory / "kept"
+    newest = max(root.glob("chk-*/_metadata"), key=lambda path: int(path.parent.name[4:])).parent
+    shutil.copytree(newest, kept)
+    env.kafka.produce(source, events(10, 20))
+    wait_until(lambda: committed(env, sink) == 20, "20 committed rows")
+    job.stop()
+    shutil.rmtree(root)  # nothing but the copy is left
+    job.run("--restore", str(kept), expect=4)
+    job.environment["MILLRACE_CRASH_AT"] = "recover.published"
+    job.start("--restore", str(kept), "--republish")
+    dies(job)
+    del job.environment["MILLRACE_CRASH_AT"]
+    job.start()
+    env.kafka.produce(source, events(20, 30))
+    wait_until(lambda: seqs(env.kafka, sink)[-1] == 29, "the last row")
+    job.stop()
+    rows = seqs(env.kafka, sink)
+    assert sorted(set(rows)) == list(range(30)) and len(rows) in range(30, 41), rows
+
+
 def test_a_broker_restart_in_the_middle(env):
     broker = env.own_broker()
     kafka = Kafka(broker.address)

@@ -151,7 +151,11 @@ TEST_CASE("--restore from another directory keeps the identity and --fork makes 
   REQUIRE(original->raise_attempt());
   const int64_t id = f.must_checkpoint(*original);
   const std::string path = "/data/checkpoints/orders/chk-" + std::to_string(id);
+  REQUIRE(f.disk.create_directories("/data/checkpoints/orders/segments/out/0"));
+  REQUIRE(write_file_durably(f.disk, "/data/checkpoints/orders/segments/out/0/1-1", "rows"));
   auto moved = f.open({path, "", false, false}, "orders2");
+  REQUIRE(*f.disk.read_all("/data/checkpoints/orders2/segments/out/0/1-1") == "rows");
+  REQUIRE(moved->record().next_checkpoint_id > id);
   REQUIRE(moved->record().job_id == original->record().job_id);
   REQUIRE(moved->record().attempt > original->record().attempt);
   REQUIRE(f.restored(*moved) == id);
