@@ -6,13 +6,12 @@
 
 #include "cli/job_file.h"
 #include "cli/job_output.h"
+#include "cli/usage.h"
 #include "core/file_system.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kAuditUsage = "millrace audit JOB_DIRECTORY";
 
 /// What the marker says against what the state knows of it.
 std::string marker_finding(const SinkOutput& sink, uint32_t number, const SinkLane& lane, int64_t checkpoint_id) {

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
+#include "cli/job_file.h"
+#include "cli/usage.h"
 #include "http/client.h"
 
 namespace millrace {
 namespace {
 
 constexpr int kDoctorFailed = 1;
-constexpr int kDoctorUsage = 2;
 constexpr int kDoctorUnreachable = 3;
 
 int show_findings(const std::string& body, bool as_json) {
@@ -37,10 +38,7 @@ int show_findings(const std::string& body, bool as_json) {
 int command_doctor(const std::vector<std::string>& args, const Registry& /*registry*/) {
   const auto parsed = parse_arguments(args, {{}, {"--address", "--output"}, 1, 2});
   if (!parsed) {
-    std::fprintf(stderr,
-                 "millrace doctor: %s\nusage: millrace doctor JOB [STEP] [--address HOST:PORT] [--output json]\n",
-                 parsed.error().c_str());
-    return kDoctorUsage;
+    return usage_error("doctor", parsed.error(), kDoctorUsage);
   }
   const char* environment = std::getenv("MILLRACE_ADDRESS");
   const std::string address =

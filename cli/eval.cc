@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "cli/usage.h"
 #include "cli/value_text.h"
 #include "core/clock.h"
 #include "functions/register_all.h"
@@ -184,8 +185,6 @@ int eval_one(const std::string& text, const EvalInput& input, const FunctionRegi
 
 int command_eval(const std::vector<std::string>& args) {
   EvalOptions options;
-  constexpr std::string_view kUsage =
-      "usage: millrace eval EXPR | millrace eval --json [--schema \"a INT, …\" --row JSON]";
   for (size_t i = 0; i < args.size(); ++i) {
     bool has_value = i + 1 < args.size();
     if (args[i] == "--json") {
@@ -196,12 +195,12 @@ int command_eval(const std::vector<std::string>& args) {
     } else if (!args[i].starts_with("--") && options.expression.empty()) {
       options.expression = args[i];
     } else {
-      fmt::print(stderr, "{}\n", kUsage);
+      fmt::print(stderr, "usage: {}\n", kEvalUsage);
       return 2;
     }
   }
   if (options.json != options.expression.empty()) {
-    fmt::print(stderr, "{}\n", kUsage);
+    fmt::print(stderr, "usage: {}\n", kEvalUsage);
     return 2;
   }
   auto input = read_input(options);

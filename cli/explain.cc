@@ -6,13 +6,12 @@
 
 #include "cli/arguments.h"
 #include "cli/job_file.h"
+#include "cli/usage.h"
 #include "core/status.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kExplainUsage = "millrace explain [CODE]";
 
 constexpr ErrorCode kAllCodes[] = {
 #define X(name, code, domain, retry, title, explanation) ErrorCode::name,

@@ -15,6 +15,7 @@
 #include "cli/schema.h"
 #include "cli/sink_command.h"
 #include "cli/test_command.h"
+#include "cli/usage.h"
 #include "cli/validate.h"
 #include "cli/version.h"
 #include "cli/wiring.h"
@@ -27,22 +28,23 @@ struct Command {
   std::string_view name;
   int (*run)(const std::vector<std::string>& args, const Registry& registry);
   std::string_view help;
+  std::string_view usage;
 };
 
 constexpr Command kCommands[] = {
-    {"demo", command_demo, "a job on generated data, until Ctrl-C"},
-    {"run", command_run, "run a job file in this process"},
-    {"validate", command_validate, "every mistake of a job file, with a caret and a hint"},
-    {"plan", command_plan, "operators, chains, exchanges, state and delivery of a job file"},
-    {"test", command_test, "the tests: block of a job file, in virtual time"},
-    {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers"},
-    {"sink", command_sink, "rows that wait for their target: show them, skip refused ones"},
-    {"doctor", command_doctor, "why a running job has no output"},
+    {"demo", command_demo, "a job on generated data, until Ctrl-C", kDemoUsage},
+    {"run", command_run, "run a job file in this process", kRunUsage},
+    {"validate", command_validate, "every mistake of a job file, with a caret and a hint", kValidateUsage},
+    {"plan", command_plan, "operators, chains, exchanges, state and delivery of a job file", kPlanUsage},
+    {"test", command_test, "the tests: block of a job file, in virtual time", kTestUsage},
+    {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers", kAuditUsage},
+    {"sink", command_sink, "rows that wait for their target: show them, skip refused ones", kSinkUsage},
+    {"doctor", command_doctor, "why a running job has no output", kDoctorUsage},
     {"eval", [](const std::vector<std::string>& args, const Registry&) { return command_eval(args); },
-     "one expression, or one a line with --json"},
-    {"schema", command_schema, "the JSON Schema of the job file, for editors"},
-    {"explain", command_explain, "what an error code means and what to do"},
-    {"version", command_version, "version and build"},
+     "one expression, or one a line with --json", kEvalUsage},
+    {"schema", command_schema, "the JSON Schema of the job file, for editors", kSchemaUsage},
+    {"explain", command_explain, "what an error code means and what to do", kExplainUsage},
+    {"version", command_version, "version and build", kVersionUsage},
 };
 
 void print_help(std::FILE* to) {
@@ -52,9 +54,17 @@ void print_help(std::FILE* to) {
   }
 }
 
+void print_usage(const Command& command) {
+  std::printf("%s\n\nusage: %s\n", std::string(command.help).c_str(), std::string(command.usage).c_str());
+}
+
 int dispatch(const std::string& name, const std::vector<std::string>& args) {
   for (const Command& command : kCommands) {
     if (command.name != name) continue;
+    if (!args.empty() && (args[0] == "--help" || args[0] == "-h")) {
+      print_usage(command);
+      return 0;
+    }
     Registry registry;
     register_everything(registry);
     return command.run(args, registry);

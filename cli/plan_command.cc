@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/job_file.h"
+#include "cli/usage.h"
 #include "core/file_system.h"
 #include "state/checkpoint_store.h"
 #include "state/snapshot_file.h"
@@ -13,9 +14,6 @@
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kPlanUsage =
-    "millrace plan job.yaml [--against CHECKPOINT] [--format text|dot|json] [--param k=v] [--set path=value]";
 
 struct Comparison {
   std::string text;

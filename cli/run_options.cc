@@ -5,18 +5,14 @@
 #include <functional>
 #include <map>
 
+#include "cli/usage.h"
+
 namespace millrace {
 
 namespace {
 
-constexpr const char* kRunUsage =
-    "usage: millrace run job.yaml [--param k=v] [--set path=value] [--restore PATH | --fork PATH | --fresh] "
-    "[--take-over] "
-    "[--republish] [--accept-lost-progress] [--allow-dropped-state] [--until-done] [--sinks print] [--limit n] "
-    "[--stop-timeout 30s] [--listen host:port]";
-
 std::unexpected<Error> run_usage_error(const std::string& what) {
-  return make_error(ErrorCode::kBadValue, what, kRunUsage);
+  return make_error(ErrorCode::kBadValue, what, "usage: " + std::string(kRunUsage));
 }
 
 Result<std::pair<std::string, std::string>> parse_pair(const std::string& option, const std::string& text) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/job_file.h"
+#include "cli/usage.h"
 #include "plan/json_schema.h"
 #include "plan/reference_page.h"
 
@@ -10,7 +11,7 @@ namespace millrace {
 
 int command_schema(const std::vector<std::string>& args, const Registry& registry) {
   const auto arguments = parse_arguments(args, {{"--reference"}, {}, 0, 0});
-  if (!arguments) return usage_error("schema", arguments.error(), "millrace schema [--reference]");
+  if (!arguments) return usage_error("schema", arguments.error(), kSchemaUsage);
   const bool reference = arguments->flag("--reference");
   std::fputs((reference ? job_file_reference(registry.plan) : job_json_schema(registry.plan)).c_str(), stdout);
   return 0;

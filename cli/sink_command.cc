@@ -9,6 +9,7 @@
 
 #include "cli/job_file.h"
 #include "cli/job_output.h"
+#include "cli/usage.h"
 #include "core/file_system.h"
 #include "runtime/exactly_once/segment.h"
 
@@ -16,9 +17,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::string_view kSinkUsage =
-    "millrace sink show JOB_DIRECTORY SINK [--lane L --epoch N [--part P] [--rows 17,20-22]]\n"
-    "       millrace sink skip JOB_DIRECTORY SINK --lane L --epoch N [--part P] --rows 17,20-22 [--to FILE]";
 constexpr uint64_t kShownMax = 1'000;
 
 template <class Number>

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "cli/job_file.h"
+#include "cli/usage.h"
 #include "core/file_system.h"
 #include "plan/planner.h"
 #include "plan/render_diagnostics.h"
@@ -15,10 +17,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr const char* kUsage =
-    "usage: millrace test job.yaml [--filter NAME] [--update] [--chaos SEED] [--junit FILE] [--param k=v] [--set "
-    "path=value]\n";
 
 struct TestArguments {
   std::string file;
@@ -86,8 +84,7 @@ void print_result(const TestResult& result) {
 int command_test(const std::vector<std::string>& args, const Registry& registry) {
   TestArguments arguments;
   if (!parse_arguments(args, arguments)) {
-    std::fputs(kUsage, stderr);
-    return 2;
+    return usage_error("test", "the arguments are not understood", kTestUsage);
   }
   const Result<std::string> yaml = local_file_system().read_all(arguments.file);
   if (!yaml) {

@@ -5,15 +5,12 @@
 #include <cstdio>
 
 #include "cli/job_file.h"
+#include "cli/usage.h"
 #include "plan/render_diagnostics.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kValidateUsage =
-    "millrace validate job.yaml [--connect] [--format text|json|sarif|github] [--deny-warnings] [--param k=v] "
-    "[--set path=value]";
 
 /// Asks the outside systems of a valid job; answers the exit code.
 int try_connections(PlannedJob& job, const Registry& registry) {

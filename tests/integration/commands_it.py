@@ -120,3 +120,12 @@ def test_secrets_are_never_shown(env):
     assert "the secret `broker` does not exist" in command(env, "validate", "job.yaml", expect=2).stderr
     bare = command(env, "validate", "job.yaml", text=secret.replace("SECRET", "sasl_password: pw"), expect=2).stderr
     assert "is a secret and cannot stand in the file" in bare
+
+
+def test_every_command_explains_itself(env):
+    listed = command(env, "--help").stdout.splitlines()[2:]
+    names = [line.split()[0] for line in listed]
+    assert {"run", "validate", "plan", "test", "audit", "doctor"} <= set(names)
+    for name in names:
+        text = command(env, name, "--help").stdout
+        assert f"usage: millrace {name}" in text, text
