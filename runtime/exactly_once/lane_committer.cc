@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "core/crash_point.h"
 #include "core/log.h"
@@ -244,11 +245,11 @@ Status LaneCommitter::try_claim(const LaneState& lane, CommitMarker& known) {
 }
 
 Result<bool> LaneCommitter::publish_next(int64_t up_to) {
+  count_pending();
   for (size_t index = 0; index < lanes_.size(); ++index) {
     std::shared_ptr<const LaneEntry> entry;
     {
       const std::lock_guard lock(mutex_);
-      count_pending(lanes_[index]);
       const auto& entries = lanes_[index].entries;
       if (entries.empty() || entries.front()->data.epoch > up_to) continue;
       entry = entries.front();
@@ -267,11 +268,16 @@ Result<bool> LaneCommitter::publish_next(int64_t up_to) {
   return false;
 }
 
-void LaneCommitter::count_pending(const LaneState& lane) const {
+void LaneCommitter::count_pending() {
   if (!pending_) return;
-  const auto waiting = std::count_if(lane.entries.begin(), lane.entries.end(),
-                                     [this](const auto& one) { return one->data.epoch <= completed_; });
-  pending_->set(static_cast<double>(waiting));
+  const std::lock_guard lock(mutex_);
+  std::set<int64_t> epochs;
+  for (const LaneState& lane : lanes_) {
+    for (const auto& entry : lane.entries) {
+      if (entry->data.epoch <= completed_) epochs.insert(entry->data.epoch);
+    }
+  }
+  pending_->set(static_cast<double>(epochs.size()));
 }
 
 Status LaneCommitter::publish_part(size_t index, const SegmentEntry& entry, uint32_t part) {

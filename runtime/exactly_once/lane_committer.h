@@ -84,7 +84,7 @@ class LaneCommitter {
   Status publish_part(size_t index, const SegmentEntry& entry, uint32_t part);
   Result<bool> try_part(size_t index, const SegmentEntry& entry, const CommitMarker& marker, PartRows& rows);
   void settled(size_t index, const LaneEntry& entry);
-  void count_pending(const LaneState& lane) const;
+  void count_pending();
   void remove_spent(int64_t checkpoint_id);
   [[nodiscard]] LaneId id_of(const LaneState& lane) const;
   [[nodiscard]] std::string place(const LaneState& lane) const;

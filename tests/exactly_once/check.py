@@ -32,8 +32,33 @@ def rising(where: str, rows):
     """rows: (key, number); per key the number rises."""
     last = {}
     for key, number in rows:
-        assert number > last.get(key, number - 1), f"{where}: {key} has {number} after {last[key]}"
+        assert number > last.get(key, number - 1), f"{where}: {key} has {number} after {last[key]}: out of order"
         last[key] = number
+
+
+def bank(where: str, entries, transfers: int):
+    """entries: (transfer, account, amount). Each transfer takes an amount from one account and gives it to another,
+    once; so the total never changes."""
+    sides = {}
+    for transfer, account, amount in entries:
+        sides.setdefault(transfer, []).append((account, amount))
+    lost = transfers - len(sides)
+    assert lost == 0, f"{where}: {lost} of {transfers} transfers lost"
+    for transfer, pair in sides.items():
+        whole = len(pair) == 2 and pair[0][0] != pair[1][0] and pair[0][1] + pair[1][1] == 0
+        assert whole, f"{where}: transfer {transfer} is not one debit and one credit: {pair}"
+
+
+def whole_epochs(where: str, records):
+    """records: headers of a topic's records as a sink writes them with `headers: {epoch: true}`. Each part of an epoch
+    is there whole and once; of an aborted attempt nothing is seen."""
+    parts = {}
+    for headers in records:
+        place = tuple(int(headers[name]) for name in ("lane", "epoch", "part"))
+        parts.setdefault(place, []).append((int(headers["index"]), int(headers["size"])))
+    for place, rows in parts.items():
+        same_rows(f"{where}, lane, epoch, part {place}", (index for index, _ in rows), range(rows[0][1]))
+    return parts
 
 
 class Follower:

@@ -82,3 +82,24 @@ def test_refused_rows_are_shown_and_skipped(env):
     wait_until(lambda: bank.written() == 12, "the row behind the skipped ones")
     bank.job.stop()
     command(bank.job, "audit", directory)
+
+
+def test_rows_that_wait_for_a_topic_are_shown_and_skipped(env):
+    source, sink = env.topic("in"), env.topic("out")
+    env.kafka.produce(source, events(0, 20))
+    job = env.job(exactly_once(env, source, sink, name="topic"), MILLRACE_CRASH_AT="commit.begin")
+    job.start()
+    assert job.wait() == -9
+    del job.environment["MILLRACE_CRASH_AT"]
+    directory = directory_of(job, "topic")
+    assert " 0 rows pending" not in command(job, "audit", directory)
+    epoch = re.search(r"epoch (\d+)", command(job, "sink", "show", directory, "out")).group(1)
+    shown = command(job, "sink", "show", directory, "out", "--lane", "0", "--epoch", epoch).splitlines()
+    waiting = len(shown)
+    assert waiting > 2 and '"seq":0' in shown[0].replace(" ", ""), shown[:3]
+    command(job, "sink", "skip", directory, "out", "--lane", "0", "--epoch", epoch, "--rows", "0-1")
+    job.start()
+    wait_until(lambda: len(env.kafka.consume(sink)) == 18, "the rows that were not taken out")
+    job.stop()
+    assert sorted(row["seq"] for row in env.kafka.values(sink)) == list(range(2, 20))
+    command(job, "audit", directory)

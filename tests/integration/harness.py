@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-for folder in ("kafka", "postgres", "redis"):
+for folder in ("kafka", "postgres", "redis", "exactly_once"):
     sys.path.insert(0, str(ROOT / "tests" / folder))
 from broker import Broker  # noqa: E402
 from kafka import Kafka  # noqa: E402

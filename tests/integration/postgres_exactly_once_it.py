@@ -4,6 +4,7 @@ import random
 import signal
 import time
 
+import check
 from exactly_once_it import CRASH_POINTS
 from harness import state_of, wait_until
 
@@ -61,7 +62,8 @@ class Bank:
     def check(self):
         value = self.database.value
         assert self.written() == 2 * self.count, f"{self.written()} rows of {self.count} transfers"
-        assert value("SELECT count(*) FROM (SELECT DISTINCT id, account FROM ledger) q") == 2 * self.count
+        entries = self.database.rows("SELECT id, account, (amount * 100)::bigint cents FROM ledger")
+        check.bank("ledger", ((row["id"], row["account"], row["cents"]) for row in entries), self.count)
         assert value("SELECT sum(amount) FROM ledger") == 0 and value("SELECT sum(balance) FROM balances") == 0
         wrong = self.database.rows("SELECT * FROM (SELECT account, sum(amount) s, count(*) c FROM ledger GROUP BY 1) l "
                                    "FULL JOIN balances b USING (account) WHERE (b.balance, b.entries) <> (l.s, l.c)")

@@ -94,12 +94,6 @@ TEST_CASE("a lane is claimed at the start of an attempt, unless output would be 
                republish,
                ClaimVerdict::kClaim,
                {5, INT32_MAX}},
-      ClaimRow{"an old lane beside a state without checkpoints, with --republish",
-               marker_of(6, 1, 9),
-               {0, {}},
-               republish,
-               ClaimVerdict::kClaim,
-               {0, 0}},
       ClaimRow{"progress deleted", std::nullopt, {5, EpochPart{5, 0}}, strict, ClaimVerdict::kLost, {}},
       ClaimRow{"progress deleted, lane never published",
                std::nullopt,
@@ -124,4 +118,13 @@ TEST_CASE("a lane is claimed at the start of an attempt, unless output would be 
   CHECK(decision.claim.generation == kUs.generation);
   CHECK(decision.claim.incarnation == kUs.incarnation);
   CHECK(EpochPart{decision.claim.epoch, decision.claim.part} == row.claimed);
+}
+
+TEST_CASE("after a repetition that was accepted, epochs below the old marker are published too") {
+  const LaneRules republish{.republish = true, .accept_lost_progress = false};
+  const ClaimDecision old_lane = decide_claim(marker_of(6, 1, 9), kUs, {5, {}}, republish);
+  CHECK(decide_commit(old_lane.claim, kUs, old_lane.claim, {5, 3}) == CommitVerdict::kSkip);
+  CHECK(decide_commit(old_lane.claim, kUs, old_lane.claim, {6, 0}) == CommitVerdict::kPublish);
+  const ClaimDecision no_checkpoint = decide_claim(marker_of(6, 1, 9), kUs, {0, {}}, republish);
+  CHECK(decide_commit(no_checkpoint.claim, kUs, no_checkpoint.claim, {1, 0}) == CommitVerdict::kPublish);
 }
