@@ -1,16 +1,12 @@
-// Rows into a table, at least once: the worker encodes and checks, the flusher's thread writes; a barrier is
-// acknowledged when the rows before it are committed. With `on_error: dead_letter` one batch is on its way at a time,
-// so that what the server refuses can still leave as dead letters of its batch.
+// Rows into a table, at least once (connectors/flusher/flusher_sink.h); the worker checks what the table can take.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "connectors/flusher/row_flusher.h"
+#include "connectors/flusher/flusher_sink.h"
 #include "connectors/postgres/row_text.h"
-#include "runtime/spi/sink.h"
 
 namespace millrace {
 
@@ -19,34 +15,19 @@ struct PgCatalogue {
   std::optional<PgTable> table;
 };
 
-class PgSinkWriter final : public SinkWriter {
+class PgSinkWriter final : public FlusherSink {
  public:
-  explicit PgSinkWriter(SinkConfig config) : config_(std::move(config)) {}
-  ~PgSinkWriter() override;
-  Status open(SinkContext& context) override;
-  Result<Flow> write(const Batch& batch, Output& dead_letters) override;
-  Result<std::vector<SnapshotPartPtr>> snapshot() override;
-  Status close() override;
+  explicit PgSinkWriter(SinkConfig config) : FlusherSink(std::move(config), "postgres") {}
 
  private:
-  struct Refused {
-    uint32_t row;
-    std::string error;
-  };
-  Status encode(const Batch& batch, FlushRows& rows);
-  void emit_refused(const Batch& batch, Output& dead_letters);
+  std::unique_ptr<FlushTarget> make_target() override;
+  bool ready(bool connected) override;
+  std::optional<std::string> append(const Batch& batch, uint32_t row, std::string& out) override {
+    return encoder_->append(batch, row, out);
+  }
 
-  const SinkConfig config_;
-  std::string sink_;
-  Clock* clock_ = nullptr;
   std::shared_ptr<PgCatalogue> catalogue_ = std::make_shared<PgCatalogue>();
-  std::shared_ptr<RowFlusher> flusher_;
   std::optional<PgRowEncoder> encoder_;
-  MetricPtr trouble_metric_;
-  MetricPtr dead_letter_metric_;
-  uint64_t on_its_way_ = 0;     // ticket of the offered batch; 0: none
-  std::vector<uint32_t> sent_;  // rows of that batch
-  std::vector<Refused> refused_;
 };
 
 }  // namespace millrace

@@ -87,6 +87,9 @@ ErrorCode redis_error_code(std::string_view message) {
   for (const char* word : {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS"})
     if (message.starts_with(word)) return ErrorCode::kExternalFailed;
   if (message.starts_with("WRONGTYPE")) return ErrorCode::kOutputRefused;
+  // Of this row only: a key that the user may not write, a value that is too large.
+  if (message.starts_with("NOPERM") && message.find("keys") != std::string_view::npos) return ErrorCode::kOutputRefused;
+  if (message.starts_with("ERR string exceeds maximum")) return ErrorCode::kOutputRefused;
   return ErrorCode::kExternalRefused;
 }
 

@@ -85,10 +85,6 @@ void check_redis_sink(const OptionValues& values, SinkConfig& config, Diagnostic
     diagnostics.error(ErrorCode::kMissingField, values.located("address").position, "a redis sink needs a `key`",
                       "write `key: [column]`: it makes the name of the Redis key");
   }
-  if (config.on_error == OnError::kDeadLetter) {
-    diagnostics.error(ErrorCode::kConnectorOption, values.located("address").position,
-                      "a redis sink has no dead letters: Redis takes every row", "leave `on_error` out");
-  }
 }
 
 }  // namespace
@@ -195,53 +191,9 @@ void RedisCommands::append(const Batch& batch, uint32_t row, std::string& out) c
   out[count_at] = commands;
 }
 
-RedisSinkWriter::~RedisSinkWriter() {
-  if (flusher_) flusher_->stop();
+std::unique_ptr<FlushTarget> RedisSinkWriter::make_target() {
+  return std::make_unique<RedisFlushTarget>(read_redis(config_.options));
 }
-
-Status RedisSinkWriter::open(SinkContext& context) {
-  sink_ = context.sink;
-  if (context.metrics != nullptr) {
-    Labels labels = context.labels;
-    labels.emplace_back("reason", "redis_unreachable");
-    trouble_metric_ = context.metrics->metric(MetricKind::kCounter, "millrace_step_errors_total",
-                                              "Errors of a step by reason", labels);
-  }
-  flusher_ = std::make_shared<RowFlusher>(std::make_unique<RedisFlushTarget>(read_redis(config_.options)), false,
-                                          context.waker);
-  flusher_->start();
-  return {};
-}
-
-Status RedisSinkWriter::failed() const {
-  std::optional<Error> error = flusher_->failure();
-  if (!error) return {};
-  return std::unexpected(std::move(*error).with_context("sink " + sink_));
-}
-
-Result<Flow> RedisSinkWriter::write(const Batch& batch, Output& /*dead_letters*/) {
-  if (trouble_metric_) trouble_metric_->set(static_cast<double>(flusher_->troubles()));
-  MR_TRY(failed());
-  if (!flusher_->has_room()) return Flow::kBlocked;
-  FlushRows rows;
-  for_each_row(batch, [&](uint32_t row) {
-    if (batch.kind(row) == RowKind::kUpdateBefore) return;
-    commands_.append(batch, row, rows.bytes);
-    rows.ends.push_back(rows.bytes.size());
-  });
-  if (!rows.ends.empty()) flusher_->submit(std::move(rows));
-  return Flow::kNeedInput;
-}
-
-Result<std::vector<SnapshotPartPtr>> RedisSinkWriter::snapshot() {
-  MR_TRY(failed());
-  std::vector<SnapshotPartPtr> parts;
-  if (config_.delivery == Delivery::kNone) return parts;
-  parts.push_back(make_flushed_part(flusher_, flusher_->last_ticket()));
-  return parts;
-}
-
-Status RedisSinkWriter::close() { return flusher_->wait(flusher_->last_ticket()); }
 
 void register_redis(Registry& registry) {
   registry.plan.sinks["redis"] = redis_sink_descriptor();

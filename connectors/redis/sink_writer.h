@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "connectors/flusher/row_flusher.h"
+#include "connectors/flusher/flusher_sink.h"
 #include "connectors/json/json_encoder.h"
 #include "connectors/redis/resp.h"
 #include "plan/registry.h"
-#include "runtime/spi/sink.h"
 
 namespace millrace {
 
@@ -35,23 +34,18 @@ class RedisCommands {
   std::vector<JsonValueWriter> writers_;
 };
 
-class RedisSinkWriter final : public SinkWriter {
+class RedisSinkWriter final : public FlusherSink {
  public:
-  explicit RedisSinkWriter(SinkConfig config) : config_(std::move(config)), commands_(config_) {}
-  ~RedisSinkWriter() override;
-  Status open(SinkContext& context) override;
-  Result<Flow> write(const Batch& batch, Output& dead_letters) override;
-  Result<std::vector<SnapshotPartPtr>> snapshot() override;
-  Status close() override;
+  explicit RedisSinkWriter(SinkConfig config) : FlusherSink(std::move(config), "redis"), commands_(config_) {}
 
  private:
-  [[nodiscard]] Status failed() const;
+  std::unique_ptr<FlushTarget> make_target() override;
+  std::optional<std::string> append(const Batch& batch, uint32_t row, std::string& out) override {
+    commands_.append(batch, row, out);
+    return std::nullopt;
+  }
 
-  const SinkConfig config_;
   const RedisCommands commands_;
-  std::string sink_;
-  std::shared_ptr<RowFlusher> flusher_;
-  MetricPtr trouble_metric_;
 };
 
 }  // namespace millrace

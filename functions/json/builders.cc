@@ -33,47 +33,37 @@ bool is_json_call(const KernelArgs& call, size_t index) {
   return arg.kind == ExprKind::kCall && (arg.name == "JSON_OBJECT" || arg.name == "JSON_ARRAY");
 }
 
-/// False (with the row marked) when the value has no form that is surely Flink's.
-bool append_json_value(const KernelArgs& call, size_t index, uint32_t row, std::string& out) {
+void append_json_value(const KernelArgs& call, size_t index, uint32_t row, std::string& out) {
   const Column& column = *call.args[index];
   const DataType& type = *call.types[index];
   uint32_t at = call.constant[index] != 0 ? 0 : row;
   if (column.is_null(at)) {
     out += "null";
-    return true;
+    return;
   }
   switch (type.kind) {
     case TypeKind::kBoolean:
       out += column.values<uint8_t>()[at] != 0 ? "true" : "false";
-      return true;
+      return;
     case TypeKind::kDouble:
       append_json_double(out, column.values<double>()[at]);
-      return true;
+      return;
     case TypeKind::kFloat:
       append_json_float(out, column.values<float>()[at]);
-      return true;
-    case TypeKind::kDecimal: {
-      std::string text = decimal_to_string(column.values<int128>()[at], type.scale);
-      if (type.scale > 0 && text.ends_with('0')) {
-        call.fail(
-            row,
-            fmt::format("the JSON form of DECIMAL {} with zeros at its end is not settled; CAST it to STRING or DOUBLE",
-                        text));
-        return false;
-      }
-      out += text;
-      return true;
-    }
+      return;
+    case TypeKind::kDecimal:  // with all digits of its scale, as Jackson writes a DecimalNode since 2.15
+      out += decimal_to_string(column.values<int128>()[at], type.scale);
+      return;
     case TypeKind::kChar:
     case TypeKind::kVarchar:
       if (is_json_call(call, index))
         out += column.values<StringRef>()[at].view();
       else
         append_json_quoted(out, column.values<StringRef>()[at].view());
-      return true;
+      return;
     default:
       out += std::to_string(IntegerReader(column, false)[at]);
-      return true;
+      return;
   }
 }
 
@@ -93,7 +83,7 @@ void json_object_kernel(const KernelArgs& call) {
         ok = false;
       } else if (!absent || !argument_is_null(call, i + 1, row)) {
         std::string value;
-        ok = append_json_value(call, i + 1, row, value);
+        append_json_value(call, i + 1, row, value);
         members[std::string(TextReader(call, i).text(row))] = std::move(value);
       }
     }
@@ -114,20 +104,20 @@ void json_array_kernel(const KernelArgs& call) {
   for (uint32_t row : call.rows) {
     bool absent = TextReader(call, 0).text(row) == "ABSENT";
     std::string out = "[";
-    bool ok = true;
-    for (size_t i = 1; i < call.args.size() && ok; ++i) {
+    for (size_t i = 1; i < call.args.size(); ++i) {
       if (absent && argument_is_null(call, i, row)) continue;
       if (out.size() > 1) out += ',';
-      ok = append_json_value(call, i, row, out);
+      append_json_value(call, i, row, out);
     }
-    if (ok) put_text(call, row, out + "]");
+    put_text(call, row, out + "]");
   }
 }
 
 void json_string_kernel(const KernelArgs& call) {
   for (uint32_t row : call.rows) {
     std::string out;
-    if (append_json_value(call, 0, row, out)) put_text(call, row, out);
+    append_json_value(call, 0, row, out);
+    put_text(call, row, out);
   }
 }
 

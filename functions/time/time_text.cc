@@ -254,6 +254,38 @@ Result<ResolvedCall> resolve_to_timestamp_ltz(ArgTypes types, ArgLiterals litera
   return ResolvedCall{result, std::move(targets), bound};
 }
 
+/// (time, zone): between a moment and the local time of a zone. The checker writes these calls for the job's time zone.
+template <bool kToLocal>
+void zone_kernel(const KernelArgs& call) {
+  const TimeZone& zone = **static_cast<const TimeZonePtr*>(call.bound);
+  IntegerReader times(call, 0);
+  auto* out = call.out.values<int64_t>();
+  for (uint32_t row : call.rows) {
+    const int64_t seconds = floor_div(times[row], 1000);
+    const int64_t to = kToLocal ? seconds + zone.offset_at(seconds) : zone.to_utc(seconds);
+    out[row] = to * 1000 + floor_mod(times[row], 1000);
+  }
+}
+
+void zone_seconds_kernel(const KernelArgs& call) {
+  const TimeZone& zone = **static_cast<const TimeZonePtr*>(call.bound);
+  IntegerReader seconds(call, 0);
+  auto* out = call.out.values<int64_t>();
+  constexpr int64_t kNoTime = -1'000'000'000'000;  // what UNIX_TIMESTAMP answers for no time at all
+  for (uint32_t row : call.rows) out[row] = seconds[row] < kNoTime ? seconds[row] : zone.to_utc(seconds[row]);
+}
+
+ResolveFunction resolve_zone(TypeKind result) {
+  return [result](ArgTypes types, ArgLiterals literals) -> Result<ResolvedCall> {
+    const std::string* name = literal_text(literals, 1);
+    if (name == nullptr) return make_error(ErrorCode::kInternal, "a time zone is a literal");
+    MR_ASSIGN(TimeZonePtr zone, TimeZone::find(*name));
+    const TypePtr type =
+        result == TypeKind::kBigInt ? make_type(result, false) : make_temporal(result, types[0]->precision, false);
+    return ResolvedCall{type, {types.begin(), types.end()}, std::make_shared<const TimeZonePtr>(std::move(zone))};
+  };
+}
+
 /// (text, from zone, to zone).
 void convert_tz_kernel(const KernelArgs& call) {
   TextReader a(call, 0);
@@ -306,6 +338,9 @@ void register_time_text(FunctionRegistry& registry) {
                "FROM_UNIXTIME(seconds[, pattern])");
   add_function(registry, "TO_TIMESTAMP_LTZ", resolve_to_timestamp_ltz, to_timestamp_ltz_kernel,
                "TO_TIMESTAMP_LTZ(number[, precision]) or (text[, pattern[, zone]])");
+  add_function(registry, "LOCAL OF LTZ", resolve_zone(TypeKind::kTimestamp), zone_kernel<true>, "a local time");
+  add_function(registry, "LTZ OF LOCAL", resolve_zone(TypeKind::kTimestampLtz), zone_kernel<false>, "a moment");
+  add_function(registry, "SECONDS OF LOCAL", resolve_zone(TypeKind::kBigInt), zone_seconds_kernel, "epoch seconds");
   add_function(registry, "CONVERT_TZ", resolve_convert_tz, convert_tz_kernel, "CONVERT_TZ(text, from zone, to zone)");
 }
 

@@ -216,7 +216,8 @@ TypedExprPtr ExpressionChecker::check_cast(const Ast& ast) {
                 fmt::format("{} cannot be cast to {}{}", operand->type->to_string(), ast.type->to_string(),
                             never ? "" : " by this build"));
   }
-  TypedExprPtr made = make_cast(operand, ast.type, ast.try_cast);
+  TypedExprPtr made = cast_in_zone(operand, ast.type, ast, ast.try_cast);
+  if (!made) return nullptr;
   if (made == operand && made->type->nullable != (ast.try_cast || operand->type->nullable)) return made;
   if (made->begin == ast.begin && made->end == ast.end) return made;
   auto placed = std::make_shared<TypedExpr>(*made);
@@ -228,7 +229,7 @@ TypedExprPtr ExpressionChecker::check_cast(const Ast& ast) {
 TypedExprPtr ExpressionChecker::coerce(TypedExprPtr expr, const TypePtr& target, const Ast& ast) {
   if (!expr) return nullptr;
   CastSupport support = cast_support(*expr->type, *target);
-  if (support == CastSupport::kYes) return make_cast(std::move(expr), target);
+  if (support == CastSupport::kYes) return cast_in_zone(std::move(expr), target, ast);
   return fail(ast, support == CastSupport::kNo ? ErrorCode::kTypeMismatch : ErrorCode::kNotSupportedYet,
               fmt::format("{} does not convert to {}", expr->type->to_string(), target->to_string()));
 }
@@ -286,7 +287,7 @@ TypedExprPtr ExpressionChecker::check_case(const Ast& ast) {
   return failed_ ? nullptr : make_case(ast, std::move(args));
 }
 
-TypedExprPtr ExpressionChecker::make_call(const std::string& name, const Ast& ast, std::vector<TypedExprPtr> args) {
+TypedExprPtr ExpressionChecker::plain_call(const std::string& name, const Ast& ast, std::vector<TypedExprPtr> args) {
   if (failed_) return nullptr;
   const ScalarFunction* function = functions_.find_scalar(name);
   if (function == nullptr) return unknown_function(ast);

@@ -49,6 +49,12 @@ class ExpressionChecker {
 
   /// A call of a registered function with checked arguments.
   TypedExprPtr make_call(const std::string& name, const Ast& ast, std::vector<TypedExprPtr> args);
+  /// The same without regard to the time zone.
+  TypedExprPtr plain_call(const std::string& name, const Ast& ast, std::vector<TypedExprPtr> args);
+  /// The job's time zone; null: UTC.
+  [[nodiscard]] const Scope::Parameter* zone() const;
+  TypedExprPtr zone_call(std::string_view function, const Ast& ast, TypedExprPtr arg);
+  TypedExprPtr cast_in_zone(TypedExprPtr expr, const TypePtr& target, const Ast& ast, bool try_cast = false);
   TypedExprPtr make_case(const Ast& ast, std::vector<TypedExprPtr> args);
   /// Casts where needed; `what` names the place in the message.
   TypedExprPtr coerce(TypedExprPtr expr, const TypePtr& target, const Ast& ast);

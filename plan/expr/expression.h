@@ -72,6 +72,9 @@ struct TypedExpr {
   std::string name;                          // kSpecial: "CURRENT_WATERMARK", "TIMER_TIME", "PROCTIME"; kField: field
 };
 
+/// No parameter of a user can have this name.
+inline constexpr std::string_view kTimeZoneParameter = "time zone";
+
 /// What names mean: the columns of one input (or, in joins, qualified columns `input.column`).
 struct Scope {
   struct Entry {
@@ -86,7 +89,7 @@ struct Scope {
     Literal value;
   };
   std::vector<Entry> columns;
-  std::vector<Parameter> parameters;
+  std::vector<Parameter> parameters;  // among them kTimeZoneParameter, where the job's time zone is not UTC
   bool allow_watermark = false;   // CURRENT_WATERMARK() may be used
   bool allow_timer_time = false;  // TIMER_TIME() may be used
 

@@ -83,7 +83,8 @@ const OptionList& settings_fields() {
       {.name = "time_zone",
        .kind = OptionKind::kText,
        .default_text = "UTC",
-       .help = "Time zone of TIMESTAMP_LTZ texts and of DATE functions."},
+       .help = "Time zone of expressions that take a TIMESTAMP_LTZ for a local time, or the other way round: casts, "
+               "EXTRACT, DATE_FORMAT, FLOOR, LOCALTIMESTAMP, CURRENT_DATE, FROM_UNIXTIME …"},
       {.name = "checkpoint", .kind = OptionKind::kTree, .help = "Checkpoints: on by default in every way of running."},
       {.name = "state", .kind = OptionKind::kTree, .help = "Where keyed state lives."},
       {.name = "restart", .kind = OptionKind::kTree, .help = "What happens after a failure."},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/expr/function_registry.h"
 #include "plan/option_reader.h"
 #include "plan/spec/fields.h"
 
@@ -93,6 +94,27 @@ void read_restart(SpecContext& context, const Located& value) {
 
 }  // namespace
 
+/// The zone goes wherever the job's parameters go: to all expressions.
+void read_time_zone(SpecContext& context, const OptionValues& values) {
+  const std::string name = values.text("time_zone");
+  if (name == "UTC") return;
+  const ScalarFunction* function = context.registry.functions.find_scalar("LOCAL OF LTZ");
+  if (function == nullptr) {
+    not_supported(context, values.located("time_zone"), "time zones other than UTC are not supported by this build");
+    return;
+  }
+  const TypePtr types[] = {make_temporal(TypeKind::kTimestampLtz, 3), make_string(false)};
+  const Literal zone = name;
+  const Literal* literals[] = {nullptr, &zone};
+  if (auto known = function->resolve(types, literals); !known) {
+    const Located& at = values.located("time_zone");
+    context.diagnostics.error(ErrorCode::kBadValue, text_position(at), known.error().message, known.error().help,
+                              text_length(at));
+    return;
+  }
+  context.parameters.push_back({std::string(kTimeZoneParameter), types[1], zone});
+}
+
 void read_settings(SpecContext& context, const Located* settings) {
   const Located nothing;
   const OptionValues values =
@@ -107,9 +129,7 @@ void read_settings(SpecContext& context, const Located* settings) {
         ErrorCode::kBadPlan, text_position(values.located("parallelism")),
         fmt::format("parallelism {} is greater than max_parallelism {}", out.parallelism, out.max_parallelism));
   }
-  if (values.text("time_zone") != "UTC") {
-    not_supported(context, values.located("time_zone"), "time zones other than UTC are not supported by this build");
-  }
+  read_time_zone(context, values);
   read_checkpoint(context, values.located("checkpoint"));
   read_state(context, values.located("state"));
   read_restart(context, values.located("restart"));

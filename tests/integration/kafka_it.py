@@ -302,6 +302,28 @@ def test_new_partitions_are_found(env):
     job.stop()
 
 
+UPSERT = """version: 1
+name: upsert
+sources:
+  rows: {{type: kafka, brokers: {brokers}, topics: [{source}], bounded: latest, schema: {{k: STRING}}}}
+steps:
+  - {{id: per_key, key_by: [k], aggregate: {{n: COUNT(*)}}, having: n < 3}}
+sinks:
+  out: {{type: kafka, brokers: {brokers}, topic: {sink}, key: [k], format: {{type: json}}{more}}}
+"""
+
+
+def test_rows_that_leave_an_updating_stream_are_tombstones(env):
+    for more in ("", ", delivery: exactly_once"):
+        source, sink = env.topic("in" + more[-4:], 1), env.topic("out" + more[-4:], 1)
+        env.kafka.produce(source, [{"k": k} for k in ("a", "b", "a", "a")])
+        job = env.job(UPSERT.format(brokers=env.kafka.address, source=source, sink=sink, more=more))
+        job.run("--set", "settings.batch_rows=1")
+        records = env.kafka.consume(sink)
+        assert [(r["key"], r.get("value") and json.loads(r["value"])) for r in records] == [
+            ("a", {"k": "a", "n": 1}), ("b", {"k": "b", "n": 1}), ("a", {"k": "a", "n": 2}), ("a", None)], records
+
+
 def test_tls_and_sasl(env):
     broker = env.own_broker(secure=True)
     kafka = Kafka(broker.address)

@@ -65,3 +65,23 @@ def test_a_server_that_goes_away_and_comes_back(env):
     server.start()
     wait_until(lambda: server.command("HGET", f"{env.name}a", "n") == "2", "the second row")
     job.stop()
+
+
+def test_rows_that_the_server_refuses_are_dead_letters(env):
+    env.redis.command("ACL", "SETUSER", f"{env.name}", "on", ">secret", f"~{env.name}view:a*", "+@all")
+    rows = [{"k": "a1", "v": 1}, {"k": "b", "v": 2}, {"k": "a2", "v": 3}]
+    user = f', user: {env.name}, password: "${{NO_SUCH_VARIABLE:-secret}}"'
+    job = make_view(env, rows, more=user + ", on_error: dead_letter")
+    job.file.write_text(job.file.read_text() + f"  refused: {{type: file, path: {env.directory}/refused.jsonl, "
+                        "input: view.dead_letter}\n")
+    job.run()
+    assert env.redis.command("HGET", f"{env.name}view:a1", "n") == "1"
+    assert env.redis.command("HGET", f"{env.name}view:a2", "n") == "1"
+    assert env.redis.command("EXISTS", f"{env.name}view:b") == 0
+    refused = [json.loads(line) for line in (env.directory / "refused.jsonl").read_text().splitlines()]
+    assert [(one["step"], json.loads(one["row"])["k"]) for one in refused] == [("view", "b")], refused
+    assert "NOPERM" in refused[0]["error"], refused
+    job = make_view(env, rows, more=user)
+    job.run(expect=1)
+    assert "NOPERM" in job.stderr
+

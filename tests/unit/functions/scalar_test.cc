@@ -105,6 +105,7 @@ TEST_CASE("JSON documents keep their numbers") {
   CHECK(answer_of("JSON_VALUE('{', '$.a' DEFAULT 'x' ON ERROR)") == "x STRING");
   CHECK(answer_of("JSON_QUERY('{\"b\": 1, \"a\": {}}', '$')") == "{\"a\":{},\"b\":1} STRING");
   CHECK(answer_of("JSON_VALUE(s, '$..a')") == "E0207");
+  CHECK(answer_of("JSON_ARRAY(CAST('1.50' AS DECIMAL(5,2)), CAST('20' AS DECIMAL(5,1)))") == "[1.50,20.0] STRING");
   CHECK(answer_of("JSON_OBJECT('x' VALUE a, 'b' VALUE JSON_ARRAY(s))") == "{\"b\":[\"Hello\"],\"x\":7} STRING");
 }
 
@@ -115,6 +116,56 @@ TEST_CASE("casts say what they cannot read") {
   CHECK(answer_of("CAST('12.9' AS INT)") == "12 INT");
   CHECK(answer_of("CAST(s AS INTERVAL DAY TO SECOND)").starts_with("E02"));
   CHECK(answer_of("CAST(TRUE AS DATE)") == "E0205");
+}
+
+namespace {
+
+/// The value of an expression in a job of that time zone.
+std::string answer_in(const std::string& zone, std::string_view text) {
+  Scope scope;
+  scope.parameters.push_back({std::string(kTimeZoneParameter), make_string(false), Literal{zone}});
+  auto typed = compile_expression(text, scope, all_functions());
+  if (!typed) return "error: " + typed.error().message;
+  auto evaluator = Evaluator::make({*typed});
+  Batch batch;
+  batch.rows = 1;
+  std::vector<ColumnPtr> out;
+  RowErrors errors;
+  const auto arena = std::make_shared<Arena>();
+  (*evaluator)->evaluate(batch, out, arena, errors, {.now_ms = 1'719'792'000'000});
+  if (!errors.empty()) return "failed: " + errors.rows()[0].second;
+  std::string shown;
+  append_cast_text(shown, *(*typed)->type, *out[0], 0);
+  return shown;
+}
+
+}  // namespace
+
+TEST_CASE("a job's time zone stands between moments and local times") {
+  const std::string ltz = "TO_TIMESTAMP_LTZ(1719792000000, 3)";  // 2024-07-01 00:00 UTC
+  CHECK(answer_in("Europe/Berlin", "CAST(" + ltz + " AS STRING)") == "2024-07-01 02:00:00.000");
+  CHECK(answer_in("Europe/Berlin", "DATE_FORMAT(" + ltz + ", 'yyyy-MM-dd HH:mm')") == "2024-07-01 02:00");
+  CHECK(answer_in("America/New_York", "CAST(" + ltz + " AS DATE)") == "2024-06-30");
+  CHECK(answer_in("America/New_York", "EXTRACT(HOUR FROM " + ltz + ")") == "20");
+  CHECK(answer_in("America/New_York", "HOUR(" + ltz + ")") == "20");
+  CHECK(answer_in("Asia/Kolkata", "CAST(FLOOR(" + ltz + " TO DAY) AS TIMESTAMP(3))") == "2024-07-01 00:00:00.000");
+  CHECK(answer_in("Europe/Berlin", "CAST('2024-07-01 02:00:00' AS TIMESTAMP_LTZ(3)) = " + ltz) == "TRUE");
+  CHECK(answer_in("Europe/Berlin", "TIMESTAMP '2024-07-01 02:00:00' = " + ltz) == "TRUE");
+  CHECK(answer_in("Europe/Berlin", "CAST(LOCALTIMESTAMP AS STRING)") == "2024-07-01 02:00:00.000");
+  CHECK(answer_in("America/New_York", "CURRENT_DATE") == "2024-06-30");
+  CHECK(answer_in("Europe/Berlin", "CURRENT_TIMESTAMP = " + ltz) == "TRUE");
+  CHECK(answer_in("Europe/Berlin", "FROM_UNIXTIME(0)") == "1970-01-01 01:00:00");
+  CHECK(answer_in("Europe/Berlin", "FROM_UNIXTIME(0, 'HH')") == "01");
+  CHECK(answer_in("Europe/Berlin", "UNIX_TIMESTAMP('1970-01-01 01:00:00')") == "0");
+  CHECK(answer_in("Europe/Berlin", "TO_TIMESTAMP('2024-07-01 00:00:00')") == "2024-07-01 00:00:00.000");
+}
+
+TEST_CASE("clocks that change: a time that does not occur moves on, one that occurs twice is the earlier") {
+  CHECK(answer_in("Europe/Berlin", "CAST(CAST('2024-03-31 02:30:00' AS TIMESTAMP_LTZ(3)) AS STRING)") ==
+        "2024-03-31 03:30:00.000");
+  CHECK(answer_in("Europe/Berlin",
+                  "CAST('2024-10-27 02:30:00' AS TIMESTAMP_LTZ(3)) = TO_TIMESTAMP_LTZ(1729989000000, "
+                  "3)") == "TRUE");
 }
 
 }  // namespace millrace

@@ -1,6 +1,5 @@
 // Joins against calculations over plain lists of rows.
 #include <list>
-#include <set>
 
 #include "data/datetime.h"
 #include "tests/unit/operators/model/model.h"
@@ -220,26 +219,6 @@ TEST_CASE("model: temporal joins") {
     return model_difference(test, random);
   });
 }
-
-namespace {
-
-/// Applies a changelog to a multiset; false when a row is taken back that is not there.
-bool apply_changes(const std::vector<std::string>& changes, std::multiset<std::string>& rows) {
-  for (const std::string& change : changes) {
-    const bool updating = change.starts_with(R"({"op":")");
-    const std::string row = updating ? "{" + change.substr(std::string(R"({"op":"+I",)").size()) : change;
-    if (!updating || change[7] == '+') {
-      rows.insert(row);
-      continue;
-    }
-    const auto found = rows.find(row);
-    if (found == rows.end()) return false;
-    rows.erase(found);
-  }
-  return true;
-}
-
-}  // namespace
 
 TEST_CASE("model: regular joins of changing inputs") {
   for_each_model_seed(10'000, [](ModelRandom& random) {

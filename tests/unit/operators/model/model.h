@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,22 @@ inline void for_each_model_seed(uint64_t seeds, const std::function<std::string(
     FAIL_CHECK("replay with MILLRACE_SEED=" << seed << "\n" << difference);
   }
   SUCCEED(last << " seeds");
+}
+
+/// Applies a changelog to a multiset; false when a row is taken back that is not there.
+inline bool apply_changes(const std::vector<std::string>& changes, std::multiset<std::string>& rows) {
+  for (const std::string& change : changes) {
+    const bool updating = change.starts_with(R"({"op":")");
+    const std::string row = updating ? "{" + change.substr(std::string(R"({"op":"+I",)").size()) : change;
+    if (!updating || change[7] == '+') {
+      rows.insert(row);
+      continue;
+    }
+    const auto found = rows.find(row);
+    if (found == rows.end()) return false;
+    rows.erase(found);
+  }
+  return true;
 }
 
 }  // namespace millrace
