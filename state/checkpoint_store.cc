@@ -333,6 +333,21 @@ struct CheckpointStore::Impl {
     return other ? other->next_checkpoint_id : 0;
   }
 
+  // A seeded bug: the output of an aborted checkpoint goes out with the next one, so it must stay.
+  void remove_segments(int64_t id) {
+    const auto names = [this](const std::string& path) {
+      std::vector<std::string> paths;
+      auto entries = fs.list(path);
+      for (size_t i = 0; entries && i < entries->size(); ++i) paths.push_back(join_path(path, (*entries)[i].name));
+      return paths;
+    };
+    for (const std::string& sink : names(join_path(directory, "segments"))) {
+      for (const std::string& lane : names(sink)) {
+        (void)fs.remove(join_path(lane, fmt::format("{}-{}", id, record.attempt)));
+      }
+    }
+  }
+
   Status publish(const CheckpointMetadata& metadata) {
     const std::string target = chk(metadata.checkpoint_id);
     const std::string temporary = join_path(target, fmt::format("_metadata.{:x}.tmp", record.incarnation));
@@ -462,6 +477,8 @@ Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<
 }
 
 Status CheckpointStore::remove(int64_t checkpoint_id) {
+  const bool aborted = std::ranges::find(impl_->completed, checkpoint_id) == impl_->completed.end();
+  if (seeded_bug("abort_deletes_segments") && aborted) impl_->remove_segments(checkpoint_id);
   if (std::ranges::find(impl_->doubtful, checkpoint_id) != impl_->doubtful.end()) return {};
   std::erase(impl_->completed, checkpoint_id);
   // Without its metadata first: a half-removed directory must not look like a checkpoint.

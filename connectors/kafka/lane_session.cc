@@ -87,12 +87,12 @@ class KafkaLaneSession final : public LaneSession {
     MR_TRY(config_.progress->ensure(config_.lane.lanes));
     std::optional<CommitMarker> early;
     if (seeded_bug("marker_before_init")) {
-      MR_ASSIGN(early, config_.progress->read(config_.lane.lane));
+      MR_ASSIGN(early, config_.progress->read(config_.lane.lane, name()));
     }
     MR_TRY(init());
     if (seeded_bug("marker_before_init")) return early;
     const PhaseTimer timer(phase(&KafkaLaneTimes::marker));
-    return config_.progress->read(config_.lane.lane);
+    return config_.progress->read(config_.lane.lane, name());
   }
 
   Status init() {
@@ -206,10 +206,11 @@ class KafkaLaneSession final : public LaneSession {
   Status produce_marker(const CommitMarker& marker) {
     const std::string key = name();
     std::string value = encode_kafka_marker(marker);
-    const auto err = rd_kafka_producev(
-        handle_.get(), RD_KAFKA_V_RKT(progress_.get()), RD_KAFKA_V_PARTITION(static_cast<int32_t>(config_.lane.lane)),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value.data(), value.size()),
-        RD_KAFKA_V_KEY(key.data(), key.size()), RD_KAFKA_V_END);
+    const auto err =
+        rd_kafka_producev(handle_.get(), RD_KAFKA_V_RKT(progress_.get()),
+                          RD_KAFKA_V_PARTITION(KafkaProgressTopic::partition_of(config_.lane.lane)),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value.data(), value.size()),
+                          RD_KAFKA_V_KEY(key.data(), key.size()), RD_KAFKA_V_END);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
     return std::unexpected(lane_error(err, "kafka progress topic " + config_.progress->name()));
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "connectors/kafka/commit_marker.h"
+#include "core/crash_point.h"
 #include "data/number_text.h"
 
 namespace millrace {
@@ -219,14 +220,18 @@ Status KafkaProgressTopic::ensure(uint32_t lanes) {
   return {};
 }
 
-Result<std::optional<CommitMarker>> KafkaProgressTopic::read(uint32_t lane) {
+int32_t KafkaProgressTopic::partition_of(uint32_t lane) {
+  return seeded_bug("shared_progress") ? 0 : static_cast<int32_t>(lane);
+}
+
+Result<std::optional<CommitMarker>> KafkaProgressTopic::read(uint32_t lane, const std::string& key) {
   const std::lock_guard lock(mutex_);
   if (!consumer_) {
     MR_ASSIGN(consumer_, open(true));
   }
   int64_t low = 0;
   int64_t high = 0;  // read_committed: the last stable offset
-  const auto partition = static_cast<int32_t>(lane);
+  const int32_t partition = partition_of(lane);
   const auto err = rd_kafka_query_watermark_offsets(consumer_.get(), topic_.c_str(), partition, &low, &high, kReadMs);
   if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
       err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
@@ -238,17 +243,17 @@ Result<std::optional<CommitMarker>> KafkaProgressTopic::read(uint32_t lane) {
     consumer_.reset();
     return std::unexpected(rd_error(err, "kafka progress topic " + topic_));
   }
-  auto found = read_from(consumer_.get(), lane, std::max(low, high - kTail), high);
-  if (found && !*found && high - kTail > low) found = read_from(consumer_.get(), lane, low, high);
+  auto found = read_from(consumer_.get(), partition, key, std::max(low, high - kTail), high);
+  if (found && !*found && high - kTail > low) found = read_from(consumer_.get(), partition, key, low, high);
   if (!found) consumer_.reset();
   return found;
 }
 
-Result<std::optional<CommitMarker>> KafkaProgressTopic::read_from(rd_kafka_s* consumer, uint32_t lane, int64_t begin,
-                                                                  int64_t end) {
+Result<std::optional<CommitMarker>> KafkaProgressTopic::read_from(rd_kafka_s* consumer, int32_t partition,
+                                                                  const std::string& key, int64_t begin, int64_t end) {
   if (begin >= end) return std::nullopt;
   const RdList assignment(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(assignment.get(), topic_.c_str(), static_cast<int32_t>(lane))->offset = begin;
+  rd_kafka_topic_partition_list_add(assignment.get(), topic_.c_str(), partition)->offset = begin;
   if (const auto err = rd_kafka_assign(consumer, assignment.get()); err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(rd_error(err, "kafka progress topic " + topic_));
   }
@@ -271,8 +276,10 @@ Result<std::optional<CommitMarker>> KafkaProgressTopic::read_from(rd_kafka_s* co
       return std::unexpected(rd_error(message->err, "kafka progress topic " + topic_));
     }
     if (message->payload == nullptr) continue;
-    newest.assign(static_cast<const char*>(message->payload), message->len);
-    found = true;
+    if (std::string_view(static_cast<const char*>(message->key), message->key_len) == key) {
+      newest.assign(static_cast<const char*>(message->payload), message->len);
+      found = true;
+    }
     // A transaction here is a marker and the control record that ends it: behind the last one nothing can follow, and
     // the event of the partition's end would cost another fetch.
     if (message->offset >= end - 2) break;

@@ -25,7 +25,10 @@ class KafkaProgressTopic {
   /// Number of its partitions; 0: it is not there.
   Result<uint32_t> lanes();
   /// The last marker of the lane that is committed. REQUIRES: the lane's transactions are settled (init_transactions).
-  Result<std::optional<CommitMarker>> read(uint32_t lane);
+  /// `key`: of the lane's markers.
+  Result<std::optional<CommitMarker>> read(uint32_t lane, const std::string& key);
+  /// The partition of a lane: its own, because a transaction that is open in it hides every later marker.
+  static int32_t partition_of(uint32_t lane);
   /// The largest record that `topic` takes; kMissingTopic when there is none.
   Result<int64_t> max_message_bytes(const std::string& topic);
 
@@ -36,7 +39,8 @@ class KafkaProgressTopic {
   Status await_partitions(uint32_t lanes);
   Result<int32_t> partition_count();
   Result<std::string> topic_setting(const std::string& topic, const std::string& setting);
-  Result<std::optional<CommitMarker>> read_from(rd_kafka_s* consumer, uint32_t lane, int64_t begin, int64_t end);
+  Result<std::optional<CommitMarker>> read_from(rd_kafka_s* consumer, int32_t partition, const std::string& key,
+                                                int64_t begin, int64_t end);
 
   const KafkaSettings connection_;
   const std::string topic_;

@@ -21,6 +21,8 @@ std::unexpected<Error> superseded(const std::string& place, bool same_attempt) {
                                           : ": a newer attempt of this job has taken the output over"));
 }
 
+uint32_t compared_part(uint32_t part) { return seeded_bug("parts_ignored") ? 0 : part; }
+
 std::unexpected<Error> lost_progress(const std::string& place) {
   return make_error(ErrorCode::kRefusedByState,
                     place +
@@ -281,6 +283,12 @@ void LaneCommitter::count_pending() {
 }
 
 Status LaneCommitter::publish_part(size_t index, const SegmentEntry& entry, uint32_t part) {
+  const CommitMarker& known = known_[index];
+  // Published before us, as the claim found: its segment may be gone.
+  if (EpochPart{entry.epoch, compared_part(part)} <= EpochPart{known.epoch, known.part} && !seeded_bug("skip_marker")) {
+    if (skipped_) skipped_->add(1);
+    return {};
+  }
   const SegmentPart& border = entry.parts[part];
   const std::string path = join_path(config_.job_directory, entry.file);
   std::string where = place(lanes_[index]) + ", epoch " + std::to_string(entry.epoch);
@@ -311,8 +319,8 @@ Result<bool> LaneCommitter::try_part(size_t index, const SegmentEntry& entry, co
   MR_ASSIGN(std::unique_ptr<LaneSession> session, config_.target->open_session(id_of(lanes_[index])));
   MR_ASSIGN(const std::optional<CommitMarker> found, session->last_committed());
   crash_point("commit.inited");
-  const uint32_t compared = seeded_bug("parts_ignored") ? 0 : marker.part;
-  CommitVerdict verdict = decide_commit(found, config_.owner, known_[index], {marker.epoch, compared});
+  CommitVerdict verdict =
+      decide_commit(found, config_.owner, known_[index], {marker.epoch, compared_part(marker.part)});
   if (seeded_bug("skip_marker")) verdict = CommitVerdict::kPublish;
   switch (verdict) {
     case CommitVerdict::kSkip:

@@ -256,10 +256,6 @@ class SimulatedJob {
     if (!decision) return {};
     const int64_t id = decision->checkpoint_id;
     if (final_ == id) final_ = 0;
-    for (uint32_t i = 0; seeded_bug("abort_deletes_segments") && i < sinks_.size(); ++i) {
-      (void)disk_.remove(store_->directory() + "/segments/out/" + std::to_string(i) + "/" + std::to_string(id) + "-" +
-                         std::to_string(store_->record().attempt));
-    }
     if (id != 0) (void)store_->remove(id);
     if (decision->fail_job) return make_error(ErrorCode::kCheckpointFailed, "too many checkpoints in a row failed");
     return {};
