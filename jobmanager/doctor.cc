@@ -13,6 +13,7 @@ namespace {
 constexpr double kEndOfInputSeconds = 1e12;
 constexpr double kBlockedShare = 0.5;
 constexpr double kSecondsToJudge = 1;
+constexpr const char* kPartialSuffix = ".partial";  // plan/spec/partial_steps.cc
 
 struct SplitNumbers {
   double watermark = 0;
@@ -197,7 +198,7 @@ class Doctor {
 
   void examine_rows(const Node& node, const StepNumbers& step) {
     if (step.late > 0) {
-      add(node.id, "late", fmt::format("`{}`: {:.0f} of {:.0f} rows were late", node.id, step.late, step.in),
+      add(node.id, "late", fmt::format("`{}`: {:.0f} of {:.0f} rows were late", node.id, step.late, rows_in(node)),
           fmt::format("`{}.late` has them; a longer `out_of_orderness` or `allowed_lateness` keeps them", node.id));
     }
     if (step.errors > 0) {
@@ -213,14 +214,38 @@ class Doctor {
     }
   }
 
-  /// The input whose watermark is lowest holds a step that waits for time.
+  /// The step that a reader of the job file knows: not the sums that the planner put in between.
+  [[nodiscard]] const Node& written_input(const Node& node, const NodeInput& input) const {
+    const Node& from = graph_.nodes[input.node];
+    return from.id == node.id + kPartialSuffix ? graph_.nodes[from.inputs[0].node] : from;
+  }
+
+  /// The rows of the stream, where some were summed up on the way.
+  [[nodiscard]] double rows_in(const Node& node) {
+    const Node* partial = graph_.find(node.id + kPartialSuffix);
+    return numbers_[partial != nullptr ? partial->id : node.id].in;
+  }
+
+  /// How far the fastest partition above the step has come.
+  [[nodiscard]] std::optional<double> fastest_split(const Node& node) {
+    std::optional<double> fastest;
+    for (const uint32_t above : upstream(node.id)) {
+      for (const auto& [name, split] : numbers_[graph_.nodes[above].id].splits) {
+        if (split.known) fastest = std::max(fastest.value_or(split.watermark), split.watermark);
+      }
+    }
+    return fastest;
+  }
+
+  /// The input whose watermark is lowest holds a step that waits for time. A step that has emitted before is held when
+  /// rows are further ahead of that watermark than they would wait anyway.
   void examine_watermark(const Node& node, const StepNumbers& step) {
-    if (step.in == 0 || step.out > 0) return;
+    if (step.in == 0) return;
     const Node* holder = nullptr;
     std::optional<double> lowest;
     bool unknown = false;
     for (const NodeInput& input : node.inputs) {
-      const Node& from = graph_.nodes[input.node];
+      const Node& from = written_input(node, input);
       const StepNumbers& numbers = numbers_[from.id];
       const bool none = numbers.without_watermark || !numbers.watermark;
       if (unknown || (!none && lowest && *numbers.watermark >= *lowest)) continue;
@@ -229,6 +254,16 @@ class Doctor {
       if (!none) lowest = numbers.watermark;
     }
     if (holder == nullptr || (lowest && *lowest > kEndOfInputSeconds)) return;
+    if (step.out > 0) {
+      const std::optional<double> fastest = unknown ? std::nullopt : fastest_split(node);
+      const double waits = static_cast<double>(node.delay_ms) / 1000 + kSecondsToJudge;
+      if (!fastest || *fastest > kEndOfInputSeconds || *fastest - *lowest <= waits) return;
+      add(node.id, "held_watermark",
+          fmt::format("`{}` has emitted {:.0f} rows and waits; its input `{}` has the watermark {}, {} behind the "
+                      "fastest partition",
+                      node.id, step.out, holder->id, time_text(*lowest), seconds_text(*fastest - *lowest)));
+      return;
+    }
     if (unknown) {
       add(node.id, "no_watermark",
           fmt::format("`{}` has taken {:.0f} rows and waits for a watermark; its input `{}` has none yet", node.id,

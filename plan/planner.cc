@@ -9,6 +9,7 @@
 #include "plan/spec/fields.h"
 #include "plan/spec/overrides.h"
 #include "plan/spec/params.h"
+#include "plan/spec/partial_steps.h"
 #include "plan/spec/settings.h"
 #include "plan/spec/sinks.h"
 #include "plan/spec/sources.h"
@@ -135,6 +136,7 @@ class JobPlanner {
     context_.diagnostics.sort();
     if (!job_.ok) return;
     if (!context_.overrides.keep_all_columns) mark_used_columns(context_);
+    insert_partial_steps(context_);
     job_.resolved_yaml = write_resolved_yaml(root_, original_, context_.secrets);
     job_.graph = std::move(context_.graph);
   }

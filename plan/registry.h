@@ -65,6 +65,14 @@ struct BindContext {
   /// Columns of one input and the job's parameters: what every expression of the step is checked against.
   [[nodiscard]] Scope scope(size_t input = 0) const;
 };
+/// A step of the planner's own that may stand in front of a step's exchange: an operator `type` with the step's config
+/// that turns some of its rows into partial ones. They go to input 1 of the step, the rows that stay to input 0.
+struct PartialStep {
+  std::string type{};
+  SchemaPtr rows{};
+  SchemaPtr partials{};
+  std::vector<uint32_t> key_columns{};  // of the partial rows
+};
 struct BoundOperator {
   std::shared_ptr<const OperatorConfig> config{};
   std::vector<Port> outputs{};                       // [0] = main; side outputs behind it
@@ -78,6 +86,7 @@ struct BoundOperator {
   std::optional<std::vector<std::vector<uint32_t>>> reads{};
   bool passes_through = false;  // column i of port 0 (and of "late") is column i of the input: filter, union, sort
   int64_t delay_ms = 0;         // how long a row waits here, in event time (a window's size); shown by `plan`
+  std::optional<PartialStep> partial{};
 };
 
 /// An operator is chosen by the key of the step that names it (`filter`, `window`, `aggregate` …).

@@ -24,6 +24,7 @@ struct ChainDriver::Frame {
   bool has_batch = false;
   bool has_watermark = false;
   bool has_timer = false;
+  bool has_release = false;
   bool done = false;  // answered kDone: its further input is dropped, watermarks pass
   bool counted_busy = false;
   uint32_t input = 0;
@@ -33,7 +34,7 @@ struct ChainDriver::Frame {
   int64_t reached = kWatermarkMin;  // the last one that advance() has done
   int64_t forwarded = kWatermarkMin;
 
-  [[nodiscard]] bool busy() const { return has_batch || has_watermark || has_timer; }
+  [[nodiscard]] bool busy() const { return has_batch || has_watermark || has_timer || has_release; }
 };
 
 ChainDriver::ChainDriver(OutputRouter& outputs, Clock& clock) : outputs_(outputs), clock_(clock) {}
@@ -95,6 +96,16 @@ void ChainDriver::push_timers(int64_t now_ms) {
   }
 }
 
+bool ChainDriver::push_release() {
+  for (const auto& frame : frames_) {
+    if (!frame->stage.op || frame->done || !frame->stage.op->holds_rows()) continue;
+    frame->has_release = true;
+    update_busy(*frame);
+    return true;
+  }
+  return false;
+}
+
 void ChainDriver::deliver(uint32_t index, uint32_t port, Batch batch) {
   Stage& stage = frames_[index]->stage;
   if (port == 0 && stage.records_out) stage.records_out->add(batch.selected());
@@ -133,6 +144,7 @@ Result<Flow> ChainDriver::call(Frame& frame) {
   if (!frame.stage.op) return Flow::kNeedInput;
   if (frame.has_timer) return frame.stage.op->on_timer(frame.timer_ms, frame.output);
   if (frame.has_batch) return frame.stage.op->process(frame.input, frame.batch, frame.output);
+  if (frame.has_release) return frame.stage.op->release(frame.output);
   return frame.stage.op->advance(frame.watermark, frame.output);
 }
 
@@ -163,6 +175,8 @@ Status ChainDriver::run(uint32_t index) {
   } else if (frame.has_batch) {
     frame.has_batch = false;
     frame.batch = Batch{};
+  } else if (frame.has_release) {
+    frame.has_release = false;
   } else {
     frame.has_watermark = false;
     frame.reached = frame.watermark;

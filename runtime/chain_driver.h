@@ -43,6 +43,8 @@ class ChainDriver {
   void push_watermark(int64_t watermark);
   /// Starts the processing-time timers that are due.
   void push_timers(int64_t now_ms);
+  /// Lets the first stage that holds rows back send them; false: none does. Before every barrier and idleness.
+  bool push_release();
   /// Rows of the source stage; one batch per port before the next resume().
   Output& source_output();
 

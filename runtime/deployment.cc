@@ -61,6 +61,8 @@ class DeploymentBuilder {
  private:
   Waker& waker(TaskId id) { return out_.workers_[id.subtask]->waker(); }
 
+  static uint64_t producer_id(uint32_t node, uint32_t subtask) { return (uint64_t{node} + 1) << 32 | subtask; }
+
   void connect(const PhysicalEdge& edge) {
     const uint32_t producers = plan_.chains[edge.from_chain].parallelism;
     const uint32_t consumers = plan_.chains[edge.to_chain].parallelism;
@@ -70,7 +72,7 @@ class DeploymentBuilder {
         out_.channels_.push_back(std::make_unique<Channel>());
         Channel* channel = out_.channels_.back().get();
         channel->connect(&waker({edge.from_chain, from}), &waker({edge.to_chain, to}));
-        parts_[edge.to_chain][to].gate->add(channel, edge.to_input);
+        parts_[edge.to_chain][to].gate->add(channel, edge.to_input, producer_id(edge.from_node, from));
         channels.push_back(channel);
       }
       EdgeConfig config{.node = edge.from_node,

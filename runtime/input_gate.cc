@@ -4,16 +4,36 @@
 
 namespace millrace {
 
+void InputGate::add(Channel* channel, uint32_t input, uint64_t producer) {
+  const auto added = static_cast<uint32_t>(inputs_.size());
+  Input& from = inputs_.emplace_back();
+  from.channel = channel;
+  from.input = input;
+  from.producer = producer;
+  if (producer == 0) return;
+  for (uint32_t i = 0; i < added; ++i) {
+    if (inputs_[i].producer != producer) continue;
+    inputs_[i].siblings.push_back(added);
+    inputs_[added].siblings.push_back(i);
+  }
+}
+
+bool InputGate::waits(const Input& input) const {
+  if (align_ && input.barrier > completed_) return true;
+  return std::any_of(input.siblings.begin(), input.siblings.end(),
+                     [&](uint32_t other) { return inputs_[other].steps < input.steps; });
+}
+
 bool InputGate::next(GateEvent& event) {
   // One thing may have followed from the last element besides what was reported (idle and a higher watermark).
   if (status_changed(event)) return true;
-  for (size_t tried = 0; tried < inputs_.size(); ++tried) {
+  // What one channel delivers may let another go on.
+  for (size_t silent = 0; silent < inputs_.size(); ++silent) {
     Input& from = inputs_[next_];
     if (++next_ == inputs_.size()) next_ = 0;
-    if (align_ && from.barrier > completed_) continue;
-    while (from.channel->front() != nullptr) {
+    while (!waits(from) && from.channel->front() != nullptr) {
       if (take(from, event)) return true;
-      if (align_ && from.barrier > completed_) break;
+      silent = 0;
     }
   }
   return false;
@@ -21,6 +41,7 @@ bool InputGate::next(GateEvent& event) {
 
 bool InputGate::take(Input& from, GateEvent& event) {
   Element element = from.channel->pop();
+  if (element.kind != ElementKind::kBatch) ++from.steps;
   switch (element.kind) {
     case ElementKind::kBatch:
       event.kind = ElementKind::kBatch;

@@ -23,7 +23,10 @@ class InputGate {
  public:
   /// Without alignment (checkpoints `at_least_once`) channels go on behind their barrier.
   explicit InputGate(bool align = true) : align_(align) {}
-  void add(Channel* channel, uint32_t input) { inputs_.push_back({.channel = channel, .input = input}); }
+  /// Channels of one producer have the same `producer` (0: of nobody else): they carry the same watermarks and barriers
+  /// and are read in step, so that a row is met by the watermark that its producer sent before it, whatever the
+  /// channel.
+  void add(Channel* channel, uint32_t input, uint64_t producer = 0);
 
   /// False: nothing to read now.
   bool next(GateEvent& event);
@@ -37,9 +40,13 @@ class InputGate {
     uint32_t input = 0;
     int64_t watermark = kWatermarkMin;
     int64_t barrier = 0;  // the last one delivered
+    uint64_t producer = 0;
+    uint64_t steps = 0;              // everything but rows
+    std::vector<uint32_t> siblings;  // other channels of the producer
     bool idle = false;
     bool ended = false;
   };
+  [[nodiscard]] bool waits(const Input& input) const;
   bool take(Input& from, GateEvent& event);
   bool status_changed(GateEvent& event);
   bool barrier_reached(GateEvent& event);

@@ -68,10 +68,13 @@ Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
 }
 
 Result<bool> Task::pull(int64_t now_ms) {
+  if (deferred_) {
+    MR_TRY(settle());
+    return true;
+  }
   if (!triggers_.empty()) {
-    const Trigger trigger = triggers_.front();
+    defer(ElementKind::kBarrier, triggers_.front().id, triggers_.front().final);
     triggers_.pop_front();
-    MR_TRY(barrier(trigger.id, trigger.final));
     return true;
   }
   if (stopped_) return false;
@@ -91,7 +94,7 @@ Result<bool> Task::pull_source(int64_t now_ms) {
       return true;
     case SourceEvent::kIdle:
     case SourceEvent::kActive:
-      driver_.broadcast(event == SourceEvent::kIdle ? ElementKind::kIdle : ElementKind::kActive, 0);
+      defer(event == SourceEvent::kIdle ? ElementKind::kIdle : ElementKind::kActive, 0, false);
       return true;
     case SourceEvent::kEnd:
       end();
@@ -113,17 +116,26 @@ Result<bool> Task::pull_gate() {
       driver_.push_watermark(event_.value);
       break;
     case ElementKind::kBarrier:
-      MR_TRY(barrier(event_.value, event_.final));
-      break;
     case ElementKind::kIdle:
     case ElementKind::kActive:
-      driver_.broadcast(event_.kind, 0);
+      defer(event_.kind, event_.value, event_.final);
       break;
     case ElementKind::kEnd:
       end();
       break;
   }
   return true;
+}
+
+void Task::defer(ElementKind kind, int64_t value, bool final) { deferred_ = {kind, value, final}; }
+
+Status Task::settle() {
+  if (driver_.push_release()) return {};
+  const Deferred settled = *deferred_;
+  deferred_.reset();
+  if (settled.kind == ElementKind::kBarrier) return barrier(settled.value, settled.final);
+  driver_.broadcast(settled.kind, 0);
+  return {};
 }
 
 Status Task::barrier(int64_t checkpoint_id, bool final) {

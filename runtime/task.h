@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,9 @@ class Task {
   Result<bool> pull(int64_t now_ms);
   Result<bool> pull_source(int64_t now_ms);
   Result<bool> pull_gate();
+  /// A barrier or idleness, once no operator holds rows back any more.
+  void defer(ElementKind kind, int64_t value, bool final);
+  Status settle();
   Status barrier(int64_t checkpoint_id, bool final);
   void end();
   void fail(const Error& error);
@@ -94,6 +98,12 @@ class Task {
     bool final = false;
   };
   std::deque<Trigger> triggers_;
+  struct Deferred {
+    ElementKind kind = ElementKind::kBarrier;
+    int64_t value = 0;
+    bool final = false;
+  };
+  std::optional<Deferred> deferred_;
   int64_t final_checkpoint_ = 0;
   bool opened_ = false;
   bool failed_ = false;

@@ -275,6 +275,8 @@ size_t KeyedTable::next_rows(uint64_t& cursor, std::span<char*> rows) {
   return impl_->pages.next(cursor, rows.data(), rows.size());
 }
 
+bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
+
 size_t KeyedTable::size() const { return impl_->rows; }
 size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
 

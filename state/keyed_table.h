@@ -47,6 +47,9 @@ class KeyedTable {
   /// False when absent. Blobs in the value are the caller's to release first.
   bool erase(uint64_t hash, std::string_view key);
 
+  /// Row pointers from before may be written without looking them up again: no view is open.
+  [[nodiscard]] bool writable() const;
+
   [[nodiscard]] static std::string_view key_of(const char* value);
   [[nodiscard]] static uint64_t hash_of(const char* value);
 

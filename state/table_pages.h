@@ -72,6 +72,8 @@ class TablePages {
     if (!views_.empty()) [[unlikely]]
       save(ref >> row_bits_);
   }
+  /// Nothing is saved while no view is open: touch() does nothing.
+  [[nodiscard]] bool viewed() const { return !views_.empty(); }
   /// An unused row, touched; its content is undefined.
   uint32_t allocate();
   /// The row must be touched and not live.

@@ -11,6 +11,7 @@
 
 #include "plan/interpolate.h"
 #include "plan/planner.h"
+#include "plan/registry.h"
 
 namespace millrace {
 
@@ -31,12 +32,14 @@ struct SpecContext {
   // What the graph itself does not keep, per node.
   std::vector<std::optional<std::vector<std::vector<uint32_t>>>> reads;
   std::vector<bool> passes_through;
+  std::vector<std::optional<PartialStep>> partial;
 
   uint32_t add_node(Node node, bool is_broken) {
     graph.nodes.push_back(std::move(node));
     broken.push_back(is_broken);
     reads.emplace_back();
     passes_through.push_back(false);
+    partial.emplace_back();
     return static_cast<uint32_t>(graph.nodes.size()) - 1;
   }
   [[nodiscard]] size_t errors() const { return diagnostics.count(Severity::kError); }

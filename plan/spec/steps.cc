@@ -47,6 +47,7 @@ class StepReader {
     const uint32_t number = context_.add_node(std::move(node_), !ok);
     context_.reads[number] = std::move(reads_);
     context_.passes_through[number] = passes_through_;
+    context_.partial[number] = std::move(partial_);
   }
 
  private:
@@ -292,6 +293,7 @@ class StepReader {
     node_.delay_ms = bound.delay_ms;
     reads_ = std::move(bound.reads);
     passes_through_ = bound.passes_through;
+    partial_ = std::move(bound.partial);
     const auto written = static_cast<uint32_t>(common.integer("parallelism", 0));
     if (bound.single_subtask && written > 1) {
       const Located& place = common.located("parallelism");
@@ -330,6 +332,7 @@ class StepReader {
   std::vector<std::vector<uint32_t>> key_indexes_;  // per input
   std::optional<std::vector<std::vector<uint32_t>>> reads_;
   bool passes_through_ = false;
+  std::optional<PartialStep> partial_;
 };
 
 }  // namespace

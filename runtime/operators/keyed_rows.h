@@ -31,7 +31,10 @@ class KeyedRows {
   /// The user's key of a row.
   [[nodiscard]] std::string_view key(const char* row) const { return KeyedTable::key_of(row).substr(prefix_bytes_); }
   /// The same row, saved for open snapshots, so that it may be written.
-  char* writable(char* row) { return table().find(KeyedTable::hash_of(row), KeyedTable::key_of(row)); }
+  char* writable(char* row) {
+    if (table().writable()) return row;
+    return table().find(KeyedTable::hash_of(row), KeyedTable::key_of(row));
+  }
   void erase(char* row) { table().erase(KeyedTable::hash_of(row), KeyedTable::key_of(row)); }
 
   SnapshotPartPtr snapshot(StateDescriptor descriptor, uint32_t max_parallelism, Save save) const;

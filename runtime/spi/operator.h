@@ -77,6 +77,13 @@ class Operator {
   [[nodiscard]] virtual int64_t retry_at_ms() const { return INT64_MAX; }
   /// The watermark that may be passed on when the input's is `watermark`: lower when rows still to come may be older.
   [[nodiscard]] virtual int64_t hold_back(int64_t watermark) const { return watermark; }
+  /// Rows that are held only to send fewer of them: release() sends them. The driver asks before a barrier and before
+  /// the input turns idle.
+  [[nodiscard]] virtual bool holds_rows() const { return false; }
+  virtual Result<Flow> release(Output& out) {
+    (void)out;
+    return Flow::kNeedInput;
+  }
   /// Parts of this step's snapshot; none for a stateless operator.
   virtual Result<std::vector<SnapshotPartPtr>> snapshot() { return std::vector<SnapshotPartPtr>{}; }
   /// After the checkpoint completed (runs on the worker).

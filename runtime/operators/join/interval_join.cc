@@ -1,7 +1,8 @@
 // Interval join: right time − left time within [from, to]. A row waits until the watermark shows that no partner can
 // come any more; outer and anti joins emit it then, so their watermark is held back by that wait.
 #include <algorithm>
-#include <map>
+#include <optional>
+#include <vector>
 
 #include "runtime/operators/join/joins.h"
 #include "runtime/operators/join/stored_join.h"
@@ -10,23 +11,32 @@ namespace millrace {
 namespace {
 
 struct IntervalState {
-  std::multimap<int64_t, JoinRow> rows[2];  // by time
+  std::vector<JoinRow> rows[2];          // by time, then as they came
+  mutable std::optional<int64_t> timer;  // the earliest that is set; derived
+
+  [[nodiscard]] bool empty() const { return rows[0].empty() && rows[1].empty(); }
+  /// Rows mostly come in order of time.
+  void add(uint32_t side, JoinRow row) {
+    std::vector<JoinRow>& own = rows[side];
+    auto at = own.end();
+    if (!own.empty() && row.time < own.back().time) at = std::ranges::upper_bound(own, row.time, {}, &JoinRow::time);
+    own.insert(at, std::move(row));
+  }
 };
 
 struct IntervalCodec {
   static void save(const IntervalState& state, ByteWriter& out) {
     for (const auto& side : state.rows) {
       out.put_varint(side.size());
-      for (const auto& [time, row] : side) save_join_row(row, out);
+      for (const JoinRow& row : side) save_join_row(row, out);
     }
   }
   static bool load(ByteReader& in, IntervalState& state) {
-    for (auto& side : state.rows) {
+    for (uint32_t side = 0; side < 2; ++side) {
       for (uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
         JoinRow row;
         if (!load_join_row(in, row)) return false;
-        const int64_t time = row.time;
-        side.emplace(time, std::move(row));
+        state.add(side, std::move(row));
       }
     }
     return in.ok();
@@ -61,12 +71,11 @@ class IntervalJoin final : public StoredJoin<IntervalState, IntervalCodec> {
     const int64_t until = expiry(static_cast<int>(side), in.row.time);
     if (until <= watermark_) {  // late: it met what is still there, and no one will come for it
       if (in.row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(show_alone(side, in.row));
-      if (state.rows[0].empty() && state.rows[1].empty()) store_->erase(in.key);
+      if (state.empty()) store_->erase(in.key);
       return {};
     }
-    set_timer(until, in.key);
-    const int64_t time = in.row.time;
-    state.rows[side].emplace(time, std::move(in.row));
+    arm(in.key, state, until);
+    state.add(side, std::move(in.row));
     return {};
   }
 
@@ -74,20 +83,20 @@ class IntervalJoin final : public StoredJoin<IntervalState, IntervalCodec> {
     auto& others = state.rows[1 - side];
     const int64_t low = side == 0 ? row.time + config_->from_ms : row.time - config_->to_ms;
     const int64_t high = side == 0 ? row.time + config_->to_ms : row.time - config_->from_ms;
-    std::vector<JoinPair> candidates;
-    std::vector<JoinRow*> partners;
-    for (auto it = others.lower_bound(low); it != others.end() && it->first <= high; ++it) {
-      candidates.push_back(side == 0 ? JoinPair{&row, &it->second} : JoinPair{&it->second, &row});
-      partners.push_back(&it->second);
+    candidates_.clear();
+    const auto first_partner = std::ranges::lower_bound(others, low, {}, &JoinRow::time);
+    for (auto it = first_partner; it != others.end() && it->time <= high; ++it) {
+      candidates_.push_back(side == 0 ? JoinPair{&row, &*it} : JoinPair{&*it, &row});
     }
-    MR_TRY(pairs_->test(candidates, passes_));
-    for (size_t i = 0; i < candidates.size(); ++i) {
+    if (candidates_.empty()) return {};
+    MR_TRY(pairs_->test(candidates_, passes_));
+    for (size_t i = 0; i < candidates_.size(); ++i) {
       if (passes_[i] == 0) continue;
-      const JoinPair& pair = candidates[i];
+      const JoinPair& pair = candidates_[i];
       const int64_t time = std::max(pair.left->time, pair.right->time);
       const bool first = pair.left->matches == 0;
       ++row.matches;
-      ++partners[i]->matches;
+      ++first_partner[static_cast<std::ptrdiff_t>(i)].matches;
       if (config_->type == JoinType::kAnti || (config_->type == JoinType::kSemi && !first)) continue;
       MR_TRY(
           pairs_->add(config_->type == JoinType::kSemi ? JoinPair{pair.left, nullptr} : pair, time, RowKind::kInsert));
@@ -97,9 +106,17 @@ class IntervalJoin final : public StoredJoin<IntervalState, IntervalCodec> {
 
   Status show_alone(uint32_t side, const JoinRow& row) { return alone(side, row, RowKind::kInsert, row.time); }
 
+  /// A key has the timer of its first row to go; whoever is next gets one when that fires.
+  void arm(std::string_view key, const IntervalState& state, int64_t until) {
+    if (state.timer && until >= *state.timer) return;
+    state.timer = until;
+    set_timer(until, key);
+  }
+
   void timers_of(const std::string& key, const IntervalState& state) override {
+    state.timer.reset();
     for (int side = 0; side < 2; ++side) {
-      for (const auto& [time, row] : state.rows[side]) set_timer(expiry(side, time), key);
+      if (!state.rows[side].empty()) arm(key, state, expiry(side, state.rows[side].front().time));
     }
   }
 
@@ -108,15 +125,21 @@ class IntervalJoin final : public StoredJoin<IntervalState, IntervalCodec> {
     if (state == nullptr) return {};
     for (uint32_t side = 0; side < 2; ++side) {
       auto& rows = state->rows[side];
-      while (!rows.empty() && expiry(static_cast<int>(side), rows.begin()->first) <= watermark_) {
-        const JoinRow& row = rows.begin()->second;
-        if (row.matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(show_alone(side, row));
-        rows.erase(rows.begin());
+      auto first = rows.begin();
+      for (; first != rows.end() && expiry(static_cast<int>(side), first->time) <= watermark_; ++first) {
+        if (first->matches == 0 && config_->keeps(static_cast<int>(side))) MR_TRY(show_alone(side, *first));
       }
+      rows.erase(rows.begin(), first);
     }
-    if (state->rows[0].empty() && state->rows[1].empty()) store_->erase(key);
+    if (state->empty()) {
+      store_->erase(key);
+    } else {
+      timers_of(key, *state);
+    }
     return {};
   }
+
+  std::vector<JoinPair> candidates_;  // of the row in work
 };
 
 }  // namespace

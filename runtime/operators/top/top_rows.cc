@@ -55,19 +55,26 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
   Status start(const Batch& batch) override { return order_->start(batch); }
 
   Status take(const Batch& batch, const InputRow& in) override {
-    std::string order;
+    order_text_.clear();
+    std::string& order = order_text_;
     order_->append(in.row, order);
     std::string bytes;
-    encode_row(batch, in.row, bytes);
-    if (config_->windowed()) return take_windowed(in, order, bytes);
+    if (config_->windowed()) {
+      encode_row(batch, in.row, bytes);
+      return take_windowed(in, order, bytes);
+    }
     TopList& list = store_->at(in.key).windows[0];
     if (in.taken_back()) {
+      encode_row(batch, in.row, bytes);
       MR_TRY(remove(list, order, bytes, in.time));
       if (list.empty()) store_->erase(in.key);
       return {};
     }
     append_order_number(arrival_, order);
-    return insert(list, list.emplace(std::move(order), std::move(bytes)).first, in.time);
+    // Most rows of a long list stand behind its end.
+    if (!config_->updating && list.size() >= config_->n && list.rbegin()->first < order) return {};
+    encode_row(batch, in.row, bytes);
+    return insert(list, list.emplace(order, std::move(bytes)).first, in.time);
   }
 
   Status fire(const std::string& key, int64_t time) override {
@@ -184,6 +191,7 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
   std::unique_ptr<OrderKeys> order_;
   RowOutput top_;
   RowOutput late_;
+  std::string order_text_;  // of the row in work
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "plan/option_reader.h"
 #include "runtime/operators/binding.h"
+#include "runtime/operators/window/partial_sums.h"
 
 namespace millrace {
 
@@ -401,6 +402,8 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
   bound.stateful = true;
   bound.single_subtask = config->keys.empty();
   bound.detail = fmt::format("{} window", tree.find("type")->text);
+  bound.partial = bind_partial_sums(config);
+  if (bound.partial) config->partials = bound.partial->partials;
   bound.config = std::move(config);
   return bound;
 }

@@ -10,7 +10,7 @@ KeyWindows::KeyWindows(std::shared_ptr<AggregateRow> aggregates, bool merging)
     : aggregates_(std::move(aggregates)),
       merging_(merging),
       rows_(kKeyWindowBytes + aggregates_->bytes(), sizeof(int64_t)),
-      index_(sizeof(BlobRef), index_blobs_) {}
+      index_(sizeof(IndexEntry), index_blobs_) {}
 
 char* KeyWindows::make_row(int64_t id, std::string_view key, WindowBounds bounds) {
   row_key_.assign(reinterpret_cast<const char*>(&id), sizeof id);
@@ -29,24 +29,33 @@ char* KeyWindows::open(uint64_t /*hash*/, std::string_view key, WindowBounds bou
 
 void KeyWindows::read_sessions(uint64_t hash, std::string_view key) {
   sessions_.clear();
-  const char* entry = index_.find(hash, key);
-  if (entry == nullptr) return;
-  const std::string_view bytes = reinterpret_cast<const BlobRef*>(entry)->view();
-  sessions_.resize(bytes.size() / sizeof(Interval));
-  std::memcpy(static_cast<void*>(sessions_.data()), bytes.data(), bytes.size());
+  entry_ = index_.find(hash, key);
+  if (entry_ == nullptr) return;
+  const auto& entry = *reinterpret_cast<const IndexEntry*>(entry_);
+  sessions_.push_back(entry.first);
+  if (entry.others.empty()) return;
+  const std::string_view bytes = entry.others.view();
+  sessions_.resize(1 + bytes.size() / sizeof(Interval));
+  std::memcpy(static_cast<void*>(sessions_.data() + 1), bytes.data(), bytes.size());
 }
 
 void KeyWindows::write_sessions(uint64_t hash, std::string_view key) {
-  bool inserted = false;
-  char* entry = index_.insert(hash, key, &inserted);
-  auto& blob = *reinterpret_cast<BlobRef*>(entry);
-  if (!blob.empty()) index_blobs_.release(blob);
-  blob = BlobRef{};
+  if (entry_ == nullptr) {
+    bool inserted = false;
+    entry_ = index_.insert(hash, key, &inserted);
+  }
+  auto& entry = *reinterpret_cast<IndexEntry*>(entry_);
+  if (!entry.others.empty()) index_blobs_.release(entry.others);
+  entry = IndexEntry{};
   if (sessions_.empty()) {
     index_.erase(hash, key);
+    entry_ = nullptr;
     return;
   }
-  blob = index_blobs_.add({reinterpret_cast<const char*>(sessions_.data()), sessions_.size() * sizeof(Interval)});
+  entry.first = sessions_[0];
+  if (sessions_.size() == 1) return;
+  entry.others = index_blobs_.add(
+      {reinterpret_cast<const char*>(sessions_.data() + 1), (sessions_.size() - 1) * sizeof(Interval)});
 }
 
 /// Sessions that only touch merge too.
@@ -64,6 +73,13 @@ WindowBounds KeyWindows::merged_bounds(uint64_t hash, std::string_view key, Wind
 }
 
 char* KeyWindows::open_session(uint64_t hash, std::string_view key, WindowBounds merged) {
+  if (sessions_.size() == 1 && sessions_[0].start >= merged.start && sessions_[0].end <= merged.end) {
+    char* row = rows_.writable(sessions_[0].row);
+    window(row).start = merged.start;
+    window(row).end = merged.end;
+    reinterpret_cast<IndexEntry*>(entry_)->first = {merged.start, merged.end, row};
+    return row;
+  }
   char* target = nullptr;
   bool changed = false;
   std::vector<Interval> kept;

@@ -67,6 +67,11 @@ class KeyWindows {
     int64_t end;
     char* row;
   };
+  /// The sessions of a key: the first one here, because mostly it is the only one, the others in a blob.
+  struct IndexEntry {
+    Interval first;
+    BlobRef others;
+  };
   char* make_row(int64_t id, std::string_view key, WindowBounds bounds);
   void read_sessions(uint64_t hash, std::string_view key);
   void write_sessions(uint64_t hash, std::string_view key);
@@ -76,7 +81,8 @@ class KeyWindows {
   bool merging_;
   KeyedRows rows_;
   BlobPool index_blobs_;
-  KeyedTable index_;  // key -> BlobRef of its sessions' intervals; rebuilt on restore
+  KeyedTable index_;       // key -> IndexEntry; rebuilt on restore
+  char* entry_ = nullptr;  // of the key in work, when it has one
   std::set<std::pair<int64_t, char*>> timers_;
   int64_t next_id_ = 0;
   std::vector<Interval> sessions_;  // of the key in work

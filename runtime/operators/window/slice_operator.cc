@@ -1,11 +1,14 @@
 #include "runtime/operators/window/slice_operator.h"
 
 #include <algorithm>
+#include <cstring>
+#include <numeric>
 #include <ranges>
 
 #include "data/key_format.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/window/output.h"
+#include "runtime/operators/window/partial_sums.h"
 #include "runtime/operators/window/progress.h"
 #include "runtime/operators/window/slices.h"
 
@@ -44,6 +47,7 @@ class SliceOperator final : public Operator {
   };
 
   Status start(const Batch& batch, Output& out);
+  Status take_partials(const Batch& batch);
   void assign(const Batch& batch);
   [[nodiscard]] Fate fate_of(int64_t time, int64_t pane) const;
   void group_rows(const Batch& batch);
@@ -92,6 +96,11 @@ class SliceOperator final : public Operator {
   std::vector<char*> values_;
   std::vector<uint8_t> inserted_;
   std::vector<uint32_t> group_rows_;
+
+  // One partial row, while it is added.
+  std::vector<uint32_t> partial_keys_;
+  std::unique_ptr<char[]> partial_state_;
+  BlobPool partial_blobs_;
 
   // The windows in work: results gathered for one batch, and the cursor in the window that is being read.
   bool firing_ = false;
@@ -240,7 +249,44 @@ Status SliceOperator::start(const Batch& batch, Output& out) {
   return {};
 }
 
-Result<Flow> SliceOperator::process(uint32_t /*input*/, Batch& batch, Output& out) {
+/// Rows that were summed up in front of the exchange (partial_sums.h): all of one pane and key.
+Status SliceOperator::take_partials(const Batch& batch) {
+  const PartialColumns columns(*config_);
+  partial_keys_.resize(config_->keys.size());
+  std::iota(partial_keys_.begin(), partial_keys_.end(), 0U);
+  encode_keys(batch, *config_->partials, partial_keys_, keys_);
+  if (!partial_state_) partial_state_ = std::make_unique<char[]>(aggregates_->bytes());
+  for (uint32_t i = 0; i < batch.selected(); ++i) {
+    const uint32_t row = batch.row_at(i);
+    const int64_t pane = batch.columns[columns.pane]->values<int64_t>()[row];
+    if (fate_of(pane, pane) != Fate::kTake) {
+      const int64_t late = batch.columns[columns.rows()]->values<int64_t>()[row];
+      if (context_.metrics.late_records) context_.metrics.late_records->add(static_cast<double>(late));
+      continue;
+    }
+    ByteReader saved(batch.columns[columns.state()]->values<StringRef>()[row].view());
+    Slice& slice = store_.open_slice(pane);
+    bool inserted = false;
+    char* state = slice.table.insert(keys_.hashes[i], keys_.keys[i], &inserted);
+    if (inserted) {
+      aggregates_->init(state);
+      MR_TRY(aggregates_->load(saved, state, slice.blobs));
+      continue;
+    }
+    std::memset(partial_state_.get(), 0, aggregates_->bytes());
+    aggregates_->init(partial_state_.get());
+    MR_TRY(aggregates_->load(saved, partial_state_.get(), partial_blobs_));
+    aggregates_->merge(state, partial_state_.get(), slice.blobs);
+    aggregates_->drop(partial_state_.get(), partial_blobs_);
+  }
+  return {};
+}
+
+Result<Flow> SliceOperator::process(uint32_t input, Batch& batch, Output& out) {
+  if (input == 1) {
+    MR_TRY(take_partials(batch));
+    return Flow::kNeedInput;
+  }
   if (!started_) MR_TRY(start(batch, out));
   started_ = true;
   while (refire_next_ < refire_.size() && refired_.rows() < kBatchRowsMax) {

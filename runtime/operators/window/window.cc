@@ -4,6 +4,7 @@
 #include "runtime/operators/window/count_operator.h"
 #include "runtime/operators/window/global_operator.h"
 #include "runtime/operators/window/key_window_operator.h"
+#include "runtime/operators/window/partial_sums.h"
 #include "runtime/operators/window/slice_operator.h"
 
 namespace millrace {
@@ -43,6 +44,9 @@ void register_window(Registry& registry) {
         return config->spec.per_window() ? make_key_window_operator(std::move(config), node)
                                          : make_slice_operator(std::move(config), node);
     }
+  };
+  registry.factories.operators[std::string(kPartialSums)] = [](const Node& node, const JobGraph& /*graph*/) {
+    return make_partial_sums(std::static_pointer_cast<const WindowConfig>(node.config));
   };
 }
 

@@ -108,4 +108,20 @@ TEST_CASE("the doctor counts late rows and tells of a step without a watermark")
               "has none yet"});
 }
 
+TEST_CASE("the doctor sees a window that has fired before and waits now") {
+  DoctorRig rig;
+  rig.rows("clicks", 100, 100);
+  rig.rows("buys", 100, 50);
+  rig.rows("per_user", 50, 7);
+  rig.put("millrace_step_watermark_timestamp_seconds", "clicks", 1000);
+  rig.put("millrace_step_watermark_timestamp_seconds", "buys", 1000);
+  rig.split("clicks/0", 1061, false);
+  CHECK(rig.findings().front().starts_with("healthy:"));
+  rig.split("clicks/0", 1900, false);
+  rig.split("clicks/1", 1000, true);
+  CHECK(rig.findings("per_user").back() ==
+        "held_watermark: `per_user` has emitted 7 rows and waits; its input `buys` has the watermark 1000000 (ms since "
+        "the epoch), 900.0 s behind the fastest partition");
+}
+
 }  // namespace millrace

@@ -117,4 +117,27 @@ TEST_CASE("Without alignment rows pass barriers and the checkpoint is reached wi
   REQUIRE(in.next(ElementKind::kBarrier));
 }
 
+TEST_CASE("Channels of one producer are read in step") {
+  Channel a;
+  Channel b;
+  InputGate gate;
+  GateEvent event;
+  gate.add(&a, 0, 7);
+  gate.add(&b, 1, 7);
+  TwoInputs::send(a, ElementKind::kWatermark, 10);
+  TwoInputs::send(a, ElementKind::kBatch, 1);
+  REQUIRE_FALSE(gate.next(event));  // the row came behind the watermark
+  TwoInputs::send(b, ElementKind::kBatch, 2);
+  TwoInputs::send(b, ElementKind::kWatermark, 10);
+  REQUIRE(gate.next(event));
+  REQUIRE(event.kind == ElementKind::kBatch);
+  REQUIRE(event.input == 1);
+  REQUIRE(gate.next(event));
+  REQUIRE(event.kind == ElementKind::kWatermark);
+  REQUIRE(event.value == 10);
+  REQUIRE(gate.next(event));
+  REQUIRE(event.kind == ElementKind::kBatch);
+  REQUIRE(event.input == 0);
+}
+
 }  // namespace millrace
