@@ -117,6 +117,24 @@ def test_the_server_crashes_in_the_middle_of_commits(env):
     bank.check()
 
 
+def test_the_server_is_down_when_the_job_starts_again(env):
+    server = env.own_postgres().start()
+    bank = Bank(env, server.database("bank"))
+    bank.transfer(100)
+    bank.job.environment["MILLRACE_CRASH_AT"] = "commit.flushed:3"
+    bank.job.start()
+    assert bank.job.wait(30) == -9
+    del bank.job.environment["MILLRACE_CRASH_AT"]
+    server.stop(signal.SIGQUIT)
+    bank.transfer(100)
+    bank.job.start()
+    wait_until(lambda: "job restarts" in bank.job.stderr, "the job misses the server and tries again")
+    server.start()
+    wait_until(bank.settled, "all rows", 60)
+    bank.job.stop()
+    bank.check()
+
+
 def test_a_frozen_owner_loses_the_lock_of_its_lane(env):
     bank = Bank(env, env.postgres, rate=20_000, settings=", parallelism: 1")
     bank.transfer(100_000)
