@@ -135,6 +135,20 @@ def test_the_server_is_down_when_the_job_starts_again(env):
     bank.check()
 
 
+def test_another_database_under_the_job_is_refused(env):
+    bank = Bank(env, env.postgres)
+    bank.transfer(10)
+    bank.job.start()
+    wait_until(bank.settled, "all rows")
+    bank.job.stop()
+    other = env.own_postgres().start().database("other")
+    other.execute(TABLES)
+    bank.job.environment["PG_DSN"] = other.dsn
+    bank.job.run(expect=4)
+    assert "--accept-lost-progress" in bank.job.stderr
+    assert other.value("SELECT count(*) FROM ledger") == 0
+
+
 def test_a_frozen_owner_loses_the_lock_of_its_lane(env):
     bank = Bank(env, env.postgres, rate=20_000, settings=", parallelism: 1")
     bank.transfer(100_000)
