@@ -74,9 +74,9 @@ class PgLaneSession final : public LaneSession {
     MR_ASSIGN(const PgResult found, connection_->query("SELECT to_regclass('millrace_progress')"));
     if (found.rows[0][0]) return {};
     Status made = connection_->run(kCreateProgress);
-    // Two lanes at once: the other one made it.
-    if (!made && made.error().code == ErrorCode::kOutputRefused) return connection_->run(kCreateProgress);
-    return made;
+    // Two lanes at once: the other one made it. IF NOT EXISTS does not help there; which unique index of the catalogue
+    // says so, and with which SQLSTATE (23505, 42710, 42P07), depends on the moment. Anything else fails again.
+    return made ? made : connection_->run(kCreateProgress);
   }
 
   Result<std::optional<CommitMarker>> lock_marker() {

@@ -97,7 +97,10 @@ def test_a_refused_row_fails_the_job_with_its_reason(env):
 
 
 def test_the_server_is_down_at_the_start_and_in_the_middle(env):
-    server = env.own_postgres()
+    server = env.own_postgres().start()
+    table = server.admin()
+    table.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    server.stop()
     dsn = f"postgresql://millrace:secret@127.0.0.1:{server.port}/postgres"
     job = make_job(env, [{"id": i} for i in range(100)], "id: INT", "t", "key: [id]", dsn=dsn,
                     source_more="follow: true")
@@ -106,10 +109,6 @@ def test_the_server_is_down_at_the_start_and_in_the_middle(env):
     wait_until(lambda: "trouble with the server of a sink" in job.stderr, "the trouble is logged")
     assert f"127.0.0.1:{server.port}" in job.stderr
     server.start()
-    table = server.admin()
-    table.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    if job.process.poll() is not None:
-        job.start()  # the table was looked for before it was there
     wait_until(lambda: table.value("SELECT count(*) FROM t") == 100, "100 rows")
     server.stop(signal.SIGQUIT)
     with open(path, "a", encoding="utf-8") as file:
