@@ -80,7 +80,7 @@ def test_wrong_usage_is_said(env):
 def test_a_plan_shows_chains_and_delays(env):
     text = command(env, "plan", "job.yaml", "--set", "settings.parallelism=2", text=JOB).stdout
     assert "chain 1, 2 subtasks" in text
-    assert "-> even hash(n) to counts (chain 2)" in text
+    assert "hash(n) to counts (chain 2)" in text
     assert "expected delay: up to 1s200ms (window 1s + watermark every 200ms)" in text
     plan = json.loads(command(env, "plan", "job.yaml", "--format", "json").stdout)
     assert plan["chains"] == [{"nodes": ["numbers", "even", "counts", "out"], "parallelism": 1}]

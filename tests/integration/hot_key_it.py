@@ -47,7 +47,8 @@ def make_job(env, window="", more=""):
     job = env.job(JOB.format(path=path, out=out, window=window, more=more))
 
     def results():
-        rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+        lines = out.read_text().splitlines(keepends=True) if out.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be half written
         return {(row["user"], row["window_start"] // 10_000): (row["events"], row["total"], row["greatest"])
                 for row in rows}
     return job, results
