@@ -156,7 +156,7 @@ def bench_commit():
         import kafka  # pylint: disable=import-outside-toplevel
         topic = kafka.Kafka(brokers).create(f"commits-{os.getpid()}", 4)
         tool = os.path.join(TOOLS, "bench_commit")
-        subprocess.run([tool, brokers, topic, "1", "50", "1"], stdout=subprocess.DEVNULL, check=True)  # warms the broker
+        subprocess.run([tool, brokers, topic, "1", "50", "1"], stdout=subprocess.DEVNULL, check=True)  # a warm broker
         for lanes, epochs, rows in ((1, 50, 1), (1, 50, 1000), (1, 10, 100_000), (8, 50, 1000)):
             code = subprocess.run([tool, brokers, topic, str(lanes), str(epochs),
                                    str(rows)], check=False).returncode
