@@ -51,6 +51,12 @@ int command_doctor(const std::vector<std::string>& args, const Registry& /*regis
                  answer.error().message.c_str());
     return kDoctorUnreachable;
   }
+  if (answer->status == 404 && answer->body.find("nothing at") != std::string::npos) {
+    std::fprintf(stderr,
+                 "error: no job `%s` runs at %s\n   = help: its name or id; `millrace run` prints the address\n",
+                 parsed->words[0].c_str(), address.c_str());
+    return kDoctorFailed;
+  }
   if (answer->status != 200) {
     std::fprintf(stderr, "error: %s answered %d: %s\n", address.c_str(), answer->status, answer->body.c_str());
     return kDoctorFailed;

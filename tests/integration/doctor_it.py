@@ -108,3 +108,15 @@ sinks:
     wait_until(lambda: seen(job, "backpressure", "numbers"), "the source is back-pressured", 60)
     assert "probably `digest`" in seen(job, "backpressure", "numbers")["text"], findings(job)
     job.stop()
+
+
+def test_a_job_that_does_not_run_is_named(env):
+    job = env.job("version: 1\nname: here\nsources: {rows: {type: datagen, schema: {n: BIGINT}}}\n"
+                  "sinks: {out: {type: blackhole}}\n")
+    job.start()
+    wait_until(lambda: findings(job) is not None and "listening rest=" in job.stderr, "the address")
+    address = job.stderr.split("rest=http://")[1].split()[0]
+    done = subprocess.run([MILLRACE, "doctor", "elsewhere", "--address", address], capture_output=True, text=True,
+                          timeout=30)
+    assert done.returncode == 1 and f"no job `elsewhere` runs at {address}" in done.stderr, done.stderr
+    job.stop()
