@@ -301,7 +301,13 @@ Status KitRun::disturb() {
   const auto now = static_cast<uint32_t>(subtasks_.size());
   const bool global = std::ranges::any_of(
       node_.inputs, [](const NodeInput& input) { return input.partitioning == Partitioning::kGlobal; });
-  return open(mode_.rescale && !global ? now % mode_.parallelism_max + 1 : now, snapshot_.get());
+  MR_TRY(open(mode_.rescale && !global ? now % mode_.parallelism_max + 1 : now, snapshot_.get()));
+  if (watermark_ == kWatermarkMin) return {};
+  // As restored sources do, before their first row.
+  for (Subtask& subtask : subtasks_) {
+    MR_TRY(drive(subtask, false, [&](Output& out) { return subtask.op->advance(watermark_, out); }));
+  }
+  return {};
 }
 
 Status KitRun::run() {

@@ -49,6 +49,8 @@ class TimedRows : public Operator {
   }
 
   Result<Flow> advance(int64_t watermark, Output& out) override {
+    // Told again behind a restore: a timer that was set at or below it still waits for the next.
+    if (watermark <= watermark_ && watermark_ != kWatermarkMin) return Flow::kNeedInput;
     while (!timers_.empty() && timers_.begin()->first <= watermark) {
       const auto at = timers_.begin();
       while (!at->second.empty()) {

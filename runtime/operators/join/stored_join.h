@@ -52,6 +52,9 @@ class StoredJoin : public Operator {
   }
 
   Result<Flow> advance(int64_t watermark, Output& out) override {
+    // Told again behind a restore: a timer that was set at or below it still waits for the next.
+    if (watermark <= watermark_ && watermark_ != kWatermarkMin && !advancing_) return Flow::kNeedInput;
+    advancing_ = true;
     watermark_ = watermark;
     while (!timers_.empty() && timers_.begin()->first <= watermark) {
       auto& [time, keys] = *timers_.begin();
@@ -66,6 +69,7 @@ class StoredJoin : public Operator {
       timers_.erase(timers_.begin());
     }
     MR_TRY(pairs_->flush(out));
+    advancing_ = false;
     return Flow::kNeedInput;
   }
 
@@ -98,6 +102,7 @@ class StoredJoin : public Operator {
   int64_t watermark_ = kWatermarkMin;
 
  private:
+  bool advancing_ = false;
   JoinInput input_;
   std::string state_;
   std::string layout_;

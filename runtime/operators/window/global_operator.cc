@@ -38,6 +38,7 @@ class GlobalOperator final : public Operator {
   Result<Flow> advance(int64_t watermark, Output& out) override {
     event_watermark_ = watermark;
     if (spec_.processing_time) return Flow::kNeedInput;
+    if (watermark <= watermark_ && watermark_ != kWatermarkMin) return Flow::kNeedInput;  // told again by a restore
     return fire_until(watermark, out);
   }
   [[nodiscard]] int64_t next_timer_ms() const override {

@@ -39,6 +39,7 @@ class KeyWindowOperator final : public Operator {
 
   Result<Flow> advance(int64_t watermark, Output& out) override {
     event_watermark_ = watermark;
+    if (watermark <= watermark_ && watermark_ != kWatermarkMin) return Flow::kNeedInput;  // told again by a restore
     return spec_.processing_time ? Result<Flow>(Flow::kNeedInput) : fire_until(watermark, out);
   }
   [[nodiscard]] int64_t next_timer_ms() const override {
