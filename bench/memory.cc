@@ -112,7 +112,7 @@ std::string steps_of(const std::string& which) {
   if (which == "session") return window_step("type: session, gap: 10s");
   if (which == "top") return "  - {id: best, key_by: [auction], top: {n: 10, order_by: [price DESC]}}\n";
   if (which == "interval-join") {  // one side of two thirds, one of a third of the rows
-    return "  - {id: cheap, input: bids, filter: MOD(price, 3) > 0}\n"
+    return "  - {id: cheap, input: bids, filter: \"MOD(price, 3) > 0\"}\n"
            "  - {id: dear, input: bids, filter: \"MOD(price, 3) = 0\"}\n"
            "  - {id: pairs, join: {kind: interval, left: cheap, right: dear, equal: [auction], "
            "between: {from: 0s, to: 1s}, select: {auction: cheap.auction, low: cheap.price, high: dear.price}}}\n";
