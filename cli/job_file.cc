@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "core/environment.h"
 #include "core/file_system.h"
 #include "plan/render_diagnostics.h"
 
@@ -49,10 +50,7 @@ std::expected<SpecOverrides, std::string> overrides_of(const Arguments& argument
     if (!pair) return std::unexpected(pair.error());
     overrides.settings.push_back(std::move(*pair));
   }
-  overrides.environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  overrides.environment = environment_variable;
   return overrides;
 }
 

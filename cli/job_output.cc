@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
-#include <cstdlib>
 
 #include "core/clock.h"
+#include "core/environment.h"
 #include "core/file_system.h"
 #include "state/job_record.h"
 #include "state/snapshot_file.h"
@@ -15,18 +14,6 @@ namespace millrace {
 namespace {
 
 const std::atomic<bool> kNeverStopping{false};
-
-int64_t checkpoint_number(const std::string& name) {
-  if (!name.starts_with("chk-")) return 0;
-  int64_t id = 0;
-  const auto [stop, error] = std::from_chars(name.data() + 4, name.data() + name.size(), id);
-  return error == std::errc{} && stop == name.data() + name.size() ? id : 0;
-}
-
-std::optional<std::string> output_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 }  // namespace
 
@@ -55,7 +42,7 @@ Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory,
   MR_ASSIGN(seen, read_job_record(fs, directory));  // nobody starts it from here on
   if (seen) job->record_ = std::move(*seen);
   SpecOverrides overrides;
-  overrides.environment = output_environment;
+  overrides.environment = environment_variable;
   job->planned_ = plan_job(job->record_.spec, overrides, registry.plan);
   if (!job->planned_.ok) {
     return make_error(
@@ -73,21 +60,14 @@ Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory,
 
 Status JobOutput::read_checkpoints() {
   FileSystem& fs = local_file_system();
-  std::vector<int64_t> ids;
-  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory_));
-  for (const DirEntry& entry : entries) {
-    const int64_t id = entry.is_directory ? checkpoint_number(entry.name) : 0;
-    if (id < record_.first_checkpoint_id || id == 0) continue;
-    if (fs.exists(join_path(join_path(directory_, entry.name), "_metadata"))) ids.push_back(id);
-  }
-  std::ranges::sort(ids);
+  MR_ASSIGN(std::vector<int64_t> ids, completed_checkpoints(fs, directory_));
+  std::erase_if(ids, [this](int64_t id) { return id < record_.first_checkpoint_id; });
   if (ids.empty() && !record_.restored_from.empty()) {
     MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(fs, record_.restored_from));
     return read_lanes(metadata);
   }
   for (const int64_t id : ids) {
-    MR_ASSIGN(const CheckpointMetadata metadata,
-              read_checkpoint(fs, join_path(directory_, "chk-" + std::to_string(id))));
+    MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(fs, checkpoint_path(directory_, id)));
     MR_TRY(read_lanes(metadata));
   }
   return {};

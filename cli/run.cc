@@ -13,6 +13,7 @@
 #include "cli/row_limit.h"
 #include "cli/run_options.h"
 #include "cli/signals.h"
+#include "core/environment.h"
 #include "core/log.h"
 #include "http/server.h"
 #include "plan/render_diagnostics.h"
@@ -50,11 +51,6 @@ steps:
 sinks:
   screen: {type: print}
 )yaml";
-
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 int report_error(const Error& error, int exit_code) {
   std::fprintf(stderr, "error[%s]: %s\n", std::string(error.info().code).c_str(), error.message.c_str());

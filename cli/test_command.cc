@@ -4,11 +4,11 @@
 
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 
 #include "cli/job_file.h"
 #include "cli/usage.h"
+#include "core/environment.h"
 #include "core/file_system.h"
 #include "plan/planner.h"
 #include "plan/render_diagnostics.h"
@@ -92,10 +92,7 @@ int command_test(const std::vector<std::string>& args, const Registry& registry)
     return 2;
   }
   arguments.overrides.keep_all_columns = true;
-  arguments.overrides.environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  arguments.overrides.environment = environment_variable;
   const PlannedJob job = plan_job(*yaml, arguments.overrides, registry.plan);
   if (!job.ok) {
     std::fputs(render_text(job.diagnostics, {arguments.file, *yaml}, isatty(STDERR_FILENO) != 0).c_str(), stderr);

@@ -133,6 +133,15 @@ Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string&
 
 }  // namespace
 
+Result<std::vector<int64_t>> completed_checkpoints(FileSystem& fs, const std::string& directory) {
+  MR_ASSIGN(FoundCheckpoints found, find_checkpoints(fs, directory));
+  return std::move(found.completed);
+}
+
+std::string checkpoint_path(const std::string& directory, int64_t id) {
+  return join_path(directory, fmt::format("chk-{}", id));
+}
+
 std::string job_record_path(const std::string& directory, int64_t attempt) {
   return join_path(directory, fmt::format("{}{}{}", kRecordBegin, attempt, kRecordEnd));
 }
@@ -181,7 +190,7 @@ struct CheckpointStore::Impl {
   std::vector<int64_t> doubtful;
   bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
 
-  [[nodiscard]] std::string chk(int64_t id) const { return join_path(directory, fmt::format("chk-{}", id)); }
+  [[nodiscard]] std::string chk(int64_t id) const { return checkpoint_path(directory, id); }
 
   // The first record of an attempt replaces none: of two starts that saw the same attempt before, one gets the next,
   // and what a process writes that froze in between is older than what its successor wrote. Later ones replace it.

@@ -56,6 +56,10 @@ std::string job_record_path(const std::string& directory, int64_t attempt);
 /// absolute, so that a checkpoint of any directory can be restored.
 Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& chk_directory);
 
+/// Ids of the completed checkpoints of a job's directory, ascending, whatever line they belong to.
+Result<std::vector<int64_t>> completed_checkpoints(FileSystem& fs, const std::string& directory);
+std::string checkpoint_path(const std::string& directory, int64_t id);
+
 struct OpenJob {
   std::string root;  // checkpoint.dir
   std::string name;

@@ -4,31 +4,11 @@
 
 #include <algorithm>
 
-#include "core/file_system.h"
+#include "plan/secrets.h"
 
 namespace millrace {
 
 namespace {
-
-std::optional<std::string> read_secret(const SpecContext& context, const std::string& name) {
-  const auto& environment = context.overrides.environment;
-  std::string directory = "/run/secrets";
-  if (environment) directory = environment("MILLRACE_SECRETS_DIR").value_or(directory);
-  const std::string path = join_path(directory, name);
-  if (local_file_system().exists(path)) {
-    Result<std::string> text = local_file_system().read_all(path);
-    if (!text) return std::nullopt;
-    while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
-    return std::move(*text);
-  }
-  if (!environment) return std::nullopt;
-  std::string variable = "MILLRACE_SECRET_";
-  for (char c : name) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    variable.push_back(!letter ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c));
-  }
-  return environment(variable);
-}
 
 const OptionDescriptor* find_option(const ConnectorDescriptor& connector, std::string_view name) {
   auto found = std::ranges::find(connector.options, name, &OptionDescriptor::name);
@@ -61,22 +41,14 @@ void add_secret(SpecContext& context, const Located::Entry& entry, const Connect
                               key_length);
     return;
   }
-  std::optional<std::string> secret = read_secret(context, entry.value.text);
+  std::optional<std::string> secret = read_secret(entry.value.text, context.overrides.environment);
   if (!secret) {
-    context.diagnostics.error(
-        ErrorCode::kUnknownVariable, text_position(entry.value),
-        fmt::format("the secret `{}` does not exist", entry.value.text),
-        "put it as a file into $MILLRACE_SECRETS_DIR (/run/secrets), or set MILLRACE_SECRET_<NAME>",
-        text_length(entry.value));
+    context.diagnostics.error(ErrorCode::kUnknownVariable, text_position(entry.value),
+                              fmt::format("the secret `{}` does not exist", entry.value.text), kMissingSecretHelp,
+                              text_length(entry.value));
     return;
   }
-  Located value;
-  value.kind = Located::Kind::kScalar;
-  value.position = entry.value.position;
-  value.text = std::move(*secret);
-  value.quoted = true;
-  value.interpolated = true;
-  map.entries.push_back({entry.key, entry.key_position, std::move(value)});
+  map.entries.push_back({entry.key, entry.key_position, secret_value(std::move(*secret), entry.value.position)});
 }
 
 void check_bare_secrets(SpecContext& context, const Located& map, const ConnectorDescriptor& connector) {

@@ -1,10 +1,9 @@
 // `right:` of a look-up join: which table outside, its columns, its format, its secrets.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
-#include "core/file_system.h"
+#include "core/environment.h"
 #include "plan/option_reader.h"
+#include "plan/secrets.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/join/bind.h"
 
@@ -19,25 +18,6 @@ std::vector<OptionDescriptor> lookup_table_fields() {
   OptionDescriptor format{.name = "format", .kind = OptionKind::kTree, .help = "Tables that are files: the format."};
   OptionDescriptor secrets{.name = "secrets", .kind = OptionKind::kTree, .help = "Fields given by a secret's name."};
   return {std::move(name), std::move(type), std::move(schema), std::move(format), std::move(secrets)};
-}
-
-/// As in sources and sinks: a file of the secrets' directory, then MILLRACE_SECRET_<NAME>.
-std::optional<std::string> lookup_secret(const std::string& name) {
-  const char* directory = std::getenv("MILLRACE_SECRETS_DIR");
-  const std::string path = join_path(directory == nullptr ? "/run/secrets" : directory, name);
-  if (name.find('/') == std::string::npos && local_file_system().exists(path)) {
-    Result<std::string> text = local_file_system().read_all(path);
-    if (!text) return std::nullopt;
-    while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
-    return std::move(*text);
-  }
-  std::string variable = "MILLRACE_SECRET_";
-  for (const char c : name) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    variable.push_back(!letter ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c));
-  }
-  const char* value = std::getenv(variable.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 class LookupBinder {
@@ -86,19 +66,12 @@ class LookupBinder {
     }
     if (!common.get("secrets").set) return true;
     for (const auto& entry : common.located("secrets").entries) {
-      const std::optional<std::string> secret = lookup_secret(entry.value.text);
+      std::optional<std::string> secret = read_secret(entry.value.text, environment_variable);
       if (!secret) {
         return fail(ErrorCode::kUnknownVariable, entry.value.position,
-                    fmt::format("the secret `{}` does not exist", entry.value.text),
-                    "put it as a file into $MILLRACE_SECRETS_DIR (/run/secrets), or set MILLRACE_SECRET_<NAME>");
+                    fmt::format("the secret `{}` does not exist", entry.value.text), kMissingSecretHelp);
       }
-      Located value;
-      value.kind = Located::Kind::kScalar;
-      value.position = entry.value.position;
-      value.text = *secret;
-      value.quoted = true;
-      value.interpolated = true;
-      filled.entries.push_back({entry.key, entry.key_position, std::move(value)});
+      filled.entries.push_back({entry.key, entry.key_position, secret_value(std::move(*secret), entry.value.position)});
     }
     return true;
   }
