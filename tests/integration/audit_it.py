@@ -8,7 +8,7 @@ from pathlib import Path
 import harness
 from exactly_once_it import DIRECTORY, events, exactly_once
 from harness import wait_until
-from postgres_exactly_once_it import TABLES, Bank
+from postgres_exactly_once_it import bank_with_a_refused_row
 
 
 def command(job, *arguments, expect=0) -> str:
@@ -59,21 +59,13 @@ def test_fresh_over_output_that_waits_is_refused(env):
 
 
 def test_refused_rows_are_shown_and_skipped(env):
-    bank = Bank(env, env.postgres, tables=TABLES.replace("amount numeric(18,2))", "amount numeric(18,2), UNIQUE (id, "
-                "account) DEFERRABLE INITIALLY DEFERRED)", 1))
-    bank.transfer(5)
-    bank.job.start()
-    wait_until(bank.settled, "the first rows")
-    lines = bank.path.read_text().splitlines()
-    with open(bank.path, "a", encoding="utf-8") as file:
-        file.write(lines[2] + "\n")
-    assert bank.job.wait(30) not in (0, 130)
+    bank, repeated = bank_with_a_refused_row(env)
     epoch = re.search(r"sink `ledger`, lane 0, epoch (\d+)", bank.job.stderr).group(1)
     directory = directory_of(bank.job, "ledger")
     command(bank.job, "audit", directory)
     assert f"epoch {epoch}" in command(bank.job, "sink", "show", directory, "ledger")
     shown = command(bank.job, "sink", "show", directory, "ledger", "--lane", "0", "--epoch", epoch).splitlines()
-    assert len(shown) == 2 and json.loads(lines[2])["debtor"] in "".join(shown), shown
+    assert len(shown) == 2 and json.loads(repeated)["debtor"] in "".join(shown), shown
     answer = command(bank.job, "sink", "skip", directory, "ledger", "--lane", "0", "--epoch", epoch, "--rows", "0-1")
     kept = re.search(r"moved to (\S+);", answer).group(1)
     assert len(Path(kept).read_text().splitlines()) == 2

@@ -70,6 +70,20 @@ class Bank:
         assert not wrong, f"balances differ from the ledger: {wrong}"
 
 
+def bank_with_a_refused_row(env):
+    """A bank whose job has failed: the ledger refuses, at the commit, a transfer that came twice. And that transfer."""
+    bank = Bank(env, env.postgres, tables=TABLES.replace("amount numeric(18,2))", "amount numeric(18,2), UNIQUE (id, "
+                "account) DEFERRABLE INITIALLY DEFERRED)", 1))
+    bank.transfer(5)
+    bank.job.start()
+    wait_until(bank.settled, "the first rows")
+    lines = bank.path.read_text().splitlines()
+    with open(bank.path, "a", encoding="utf-8") as file:
+        file.write(lines[2] + "\n")
+    assert bank.job.wait(30) not in (0, 130)
+    return bank, lines[2]
+
+
 def test_every_crash_point_in_one_life(env):
     bank = Bank(env, env.postgres)
     # Two sinks: their claims are the first two passages, rows of one and of the other the next ones.
@@ -170,15 +184,7 @@ def test_a_frozen_owner_loses_the_lock_of_its_lane(env):
 
 
 def test_a_constraint_violated_at_the_commit_fails_the_job_and_names_the_row(env):
-    bank = Bank(env, env.postgres, tables=TABLES.replace("amount numeric(18,2))", "amount numeric(18,2), UNIQUE (id, "
-                "account) DEFERRABLE INITIALLY DEFERRED)", 1))
-    bank.transfer(5)
-    bank.job.start()
-    wait_until(bank.settled, "the first rows")
-    lines = bank.path.read_text().splitlines()
-    with open(bank.path, "a", encoding="utf-8") as file:
-        file.write(lines[2] + "\n")
-    assert bank.job.wait(30) not in (0, 130)
+    bank, _ = bank_with_a_refused_row(env)
     for words in ["sink `ledger`, lane 0, epoch ", "row 0 of table ledger", "duplicate key"]:
         assert words in bank.job.stderr, bank.job.stderr
     assert bank.written() == 10

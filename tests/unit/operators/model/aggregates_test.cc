@@ -72,16 +72,7 @@ TEST_CASE("model: running aggregates of changing inputs") {
     for (const ModelAggregateRow& row : rows) keys.insert(row.key);
     std::multiset<std::string> expected;
     for (const std::string& key : keys) expected.insert(running_result(key, rows));
-    std::map<std::string, std::vector<std::string>> result;
-    std::string difference = model_difference(test, random, &result);
-    if (!difference.empty()) return difference;
-    std::multiset<std::string> actual;
-    const bool consistent = apply_changes(result[""], actual);
-    if (consistent && actual == expected) return difference;
-    difference = consistent ? "the end state differs\n" : "a row is taken back that is not there\n";
-    for (const std::string& row : expected) difference += "  expected: " + row + "\n";
-    for (const std::string& row : result[""]) difference += "  changelog: " + row + "\n";
-    return difference + model_case_text(test);
+    return model_end_difference(test, random, expected);
   });
 }
 

@@ -38,6 +38,23 @@ std::string joined_row(const std::string& type, const ModelJoinRow* left, const 
                      right == nullptr ? "null" : std::to_string(right->n));
 }
 
+/// Every pair of the rows that belongs together, and the rows that are shown alone.
+void join_all(const std::string& type, const ModelCondition& where, std::vector<ModelJoinRow>& rows,
+              const std::function<void(const ModelJoinRow*, const ModelJoinRow*)>& show) {
+  for (ModelJoinRow& left : rows) {
+    for (ModelJoinRow& right : rows) {
+      if (left.side != 0 || right.side != 1 || !where.passes(left, right)) continue;
+      left.matched = right.matched = true;
+      if (type != "semi" && type != "anti") show(&left, &right);
+    }
+  }
+  for (const ModelJoinRow& row : rows) {
+    if (type == "semi" && row.side == 0 && row.matched) show(&row, nullptr);
+    if (row.matched || !shows_alone(type, row.side)) continue;
+    show(row.side == 0 ? &row : nullptr, row.side == 0 ? nullptr : &row);
+  }
+}
+
 KitCase model_join(const std::string& kind, const std::string& type, bool where, const std::string& more) {
   KitCase test;
   const bool left_only = type == "semi" || type == "anti";
@@ -151,18 +168,7 @@ TEST_CASE("model: window joins") {
         expect.push_back(
             fmt::format(R"({{{},"window_start":{},"window_end":{}}})", joined_row(type, left, right), end - size, end));
       };
-      for (ModelJoinRow& left : rows) {
-        for (ModelJoinRow& right : rows) {
-          if (left.side != 0 || right.side != 1 || !where.passes(left, right)) continue;
-          left.matched = right.matched = true;
-          if (type != "semi" && type != "anti") show(&left, &right);
-        }
-      }
-      for (const ModelJoinRow& row : rows) {
-        if (type == "semi" && row.side == 0 && row.matched) show(&row, nullptr);
-        if (row.matched || !shows_alone(type, row.side)) continue;
-        show(row.side == 0 ? &row : nullptr, row.side == 0 ? nullptr : &row);
-      }
+      join_all(type, where, rows, show);
     };
     feed_join(
         random, test, true,
@@ -252,28 +258,8 @@ TEST_CASE("model: regular joins of changing inputs") {
     const auto show = [&](const ModelJoinRow* left, const ModelJoinRow* right) {
       expected.insert("{" + joined_row(type, left, right) + "}");
     };
-    for (ModelJoinRow& left : rows) {
-      for (ModelJoinRow& right : rows) {
-        if (left.side != 0 || right.side != 1 || !where.passes(left, right)) continue;
-        left.matched = right.matched = true;
-        if (type != "semi" && type != "anti") show(&left, &right);
-      }
-    }
-    for (const ModelJoinRow& row : rows) {
-      if (type == "semi" && row.side == 0 && row.matched) show(&row, nullptr);
-      if (row.matched || !shows_alone(type, row.side)) continue;
-      show(row.side == 0 ? &row : nullptr, row.side == 0 ? nullptr : &row);
-    }
-    std::map<std::string, std::vector<std::string>> result;
-    std::string difference = model_difference(test, random, &result);
-    if (!difference.empty()) return difference;
-    std::multiset<std::string> actual;
-    const bool consistent = apply_changes(result[""], actual);
-    if (consistent && actual == expected) return difference;
-    difference = consistent ? "the end state differs\n" : "a row is taken back that is not there\n";
-    for (const std::string& row : expected) difference += "  expected: " + row + "\n";
-    for (const std::string& row : result[""]) difference += "  changelog: " + row + "\n";
-    return difference + model_case_text(test);
+    join_all(type, where, rows, show);
+    return model_end_difference(test, random, expected);
   });
 }
 

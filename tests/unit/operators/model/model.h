@@ -121,4 +121,19 @@ inline bool apply_changes(const std::vector<std::string>& changes, std::multiset
   return true;
 }
 
+/// As model_difference, of a case whose output is a changelog: what its rows come to in the end.
+inline std::string model_end_difference(const KitCase& test, ModelRandom& random,
+                                        const std::multiset<std::string>& expected) {
+  std::map<std::string, std::vector<std::string>> result;
+  std::string difference = model_difference(test, random, &result);
+  if (!difference.empty()) return difference;
+  std::multiset<std::string> actual;
+  const bool consistent = apply_changes(result[""], actual);
+  if (consistent && actual == expected) return difference;
+  difference = consistent ? "the end state differs\n" : "a row is taken back that is not there\n";
+  for (const std::string& row : expected) difference += "  expected: " + row + "\n";
+  for (const std::string& row : result[""]) difference += "  changelog: " + row + "\n";
+  return difference + model_case_text(test);
+}
+
 }  // namespace millrace
