@@ -290,17 +290,17 @@ class Doctor {
     if (total < kSecondsToJudge || step.blocked / total < kBlockedShare) return;
     add(node.id, "backpressure",
         fmt::format("`{}` was back-pressured {:.0f} % of its time (busy {:.0f} %): a step behind it is slower{}",
-                    node.id, 100 * step.blocked / total, 100 * step.busy / total, busiest()),
+                    node.id, 100 * step.blocked / total, 100 * step.busy / total, busiest_but(node.id)),
         "more `parallelism` for the slow step; a sink that does not answer shows the same");
   }
 
-  /// ", probably `x` (busy 97 %)".
-  [[nodiscard]] std::string busiest() const {
+  /// ", probably `x` (busy 97 %)"; a step does not wait for itself.
+  [[nodiscard]] std::string busiest_but(const std::string& waiting) const {
     std::string name;
     double most = 0;
     for (const auto& [id, step] : numbers_) {
       const double total = step.busy + step.idle + step.blocked;
-      if (id.empty() || total < kSecondsToJudge || step.busy / total <= most) continue;
+      if (id.empty() || id == waiting || total < kSecondsToJudge || step.busy / total <= most) continue;
       most = step.busy / total;
       name = id;
     }

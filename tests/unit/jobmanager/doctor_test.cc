@@ -97,6 +97,16 @@ TEST_CASE("the doctor says that nothing was read, that all is idle, and that a s
               "probably `out` (busy 90 %)"});
 }
 
+TEST_CASE("the doctor never says that a step waits for itself") {
+  DoctorRig rig;
+  rig.rows("clicks", 10, 10);
+  rig.split("clicks/0", 1000, true, true);
+  rig.put("millrace_step_time_seconds_total", "clicks", 8, {{"state", "backpressured"}});
+  rig.put("millrace_step_time_seconds_total", "clicks", 2, {{"state", "busy"}});
+  CHECK(rig.findings().back() ==
+        "backpressure: `clicks` was back-pressured 80 % of its time (busy 20 %): a step behind it is slower");
+}
+
 TEST_CASE("the doctor counts late rows and tells of a step without a watermark") {
   DoctorRig rig;
   rig.rows("clicks", 10, 10);
