@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "jobmanager/job_state.h"
+#include "state/protocol/task_snapshot.h"
 
 namespace millrace {
 
@@ -15,6 +18,29 @@ struct JobFailure {
   std::string message;
   std::string help;
   int64_t at_ms = 0;
+};
+
+/// A subtask of the attempt that runs now.
+struct TaskView {
+  TaskId task;
+  std::string task_manager;  // its id; "" before it is deployed
+  bool running = false;
+  bool finished = false;
+};
+
+enum class CheckpointStatus : uint8_t { kInProgress, kCompleted, kFailed };
+
+struct CheckpointView {
+  int64_t id = 0;
+  CheckpointStatus status = CheckpointStatus::kInProgress;
+  bool savepoint = false;
+  std::string path;  // of a completed one
+  int64_t triggered_ms = 0;
+  int64_t ended_ms = 0;
+  uint64_t bytes = 0;
+  uint32_t tasks = 0;
+  uint32_t acknowledged = 0;
+  std::string failure;
 };
 
 struct JobView {
@@ -34,6 +60,12 @@ struct JobView {
   int64_t last_checkpoint_duration_ms = 0;
   uint64_t last_checkpoint_bytes = 0;
   std::optional<JobFailure> failure;  // the last one
+  std::string waiting_for;            // why a job that should run does not ("needs 4 slots, 2 are free")
+  int64_t ended_ms = 0;               // 0: not yet
+  std::vector<std::pair<JobState, int64_t>> states{};  // when it came into which state, oldest first, the last 32
+  std::vector<TaskView> subtasks{};
+  std::vector<CheckpointView> recent_checkpoints{};  // newest first, at most 10
+  std::vector<JobFailure> failures{};                // newest first, at most 16
 };
 
 }  // namespace millrace

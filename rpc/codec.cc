@@ -28,6 +28,11 @@ void for_each_job_field(M& m, F&& f) {
   f("attempt", m.attempt);
 }
 template <class F>
+void for_each_field(JobMember& m, F&& f) {
+  f("task_manager", m.task_manager);
+  f("data_address", m.data_address);
+}
+template <class F>
 void for_each_field(DeployJob& m, F&& f) {
   for_each_job_field(m, f);
   f("spec_yaml", m.spec_yaml);
@@ -40,6 +45,9 @@ void for_each_field(DeployJob& m, F&& f) {
   f("incarnation", m.incarnation);
   f("republish", m.republish);
   f("accept_lost_progress", m.accept_lost_progress);
+  f("members", m.members);
+  f("slots", m.slots);
+  f("member", m.member);
 }
 template <class F>
 void for_each_field(TriggerCheckpoint& m, F&& f) {
@@ -131,6 +139,11 @@ constexpr const char* message_name() {
 }
 
 template <class T>
+constexpr bool kIsList = false;
+template <class T>
+constexpr bool kIsList<std::vector<T>> = true;
+
+template <class T>
 Json to_wire(T value);
 
 struct WireWriter {
@@ -148,9 +161,9 @@ Json to_wire(T value) {
   } else if constexpr (std::is_same_v<T, std::string>) {
     // Texts may hold any bytes, which a CBOR text string may not.
     return Json::binary({value.begin(), value.end()});
-  } else if constexpr (std::is_same_v<T, std::vector<SnapshotHandle>>) {
+  } else if constexpr (kIsList<T>) {
     Json list = Json::array();
-    for (const SnapshotHandle& item : value) list.push_back(to_wire(item));
+    for (const auto& item : value) list.push_back(to_wire(item));
     return list;
   } else {
     Json map = Json::object();
@@ -177,7 +190,7 @@ void from_wire(const Json& json, T& out) {
   } else if constexpr (std::is_same_v<T, std::string>) {
     const auto& bytes = json.get_binary();
     out.assign(bytes.begin(), bytes.end());
-  } else if constexpr (std::is_same_v<T, std::vector<SnapshotHandle>>) {
+  } else if constexpr (kIsList<T>) {
     for (const Json& item : json) from_wire(item, out.emplace_back());
   } else {
     for_each_field(out, WireReader{json});

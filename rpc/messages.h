@@ -13,6 +13,11 @@
 namespace millrace {
 
 // Job manager to task manager.
+/// A task manager that takes part in an attempt.
+struct JobMember {
+  std::string task_manager;  // its id
+  std::string data_address;  // "host:port" where other members connect; "" when it is the only one
+};
 struct DeployJob {
   std::string job_id;
   int64_t attempt = 0;
@@ -26,6 +31,10 @@ struct DeployJob {
   uint64_t incarnation = 0;           // random per attempt: in the commit markers of sinks
   bool republish = false;             // sinks go on from a state older than their markers
   bool accept_lost_progress = false;  // sinks go on though their markers are gone
+  // Slot i runs subtask i of every chain, on members[slots[i]]. Both empty: everything runs on the receiver.
+  std::vector<JobMember> members;
+  std::vector<uint32_t> slots;
+  uint32_t member = 0;  // the receiver
 };
 struct TriggerCheckpoint {
   std::string job_id;

@@ -1,0 +1,105 @@
+// What REST, the command line and the pages may ask of a job manager; jobmanager/dispatcher.h answers. Any thread.
+// Nothing here waits for tasks: what takes time answers with a trigger id, and operation() tells how far it is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/metrics.h"
+#include "core/status.h"
+#include "jobmanager/job_view.h"
+#include "plan/planner.h"
+#include "state/protocol/start_decision.h"
+
+namespace millrace {
+
+/// How a submitted job starts; the options of `millrace run`.
+struct SubmitOptions {
+  StartRequest start;
+  bool until_done = false;
+  bool allow_dropped_state = false;
+  bool republish = false;
+  bool accept_lost_progress = false;
+};
+
+struct SubmitAnswer {
+  std::string job_id;    // 32 hex digits
+  bool existed = false;  // the same file was running already
+};
+
+enum class OperationKind : uint8_t { kSavepoint, kStop, kCheckpoint, kRescale, kUpgrade };
+
+/// A request that takes time.
+struct OperationView {
+  std::string trigger_id;  // 32 hex digits
+  OperationKind kind = OperationKind::kSavepoint;
+  bool done = false;
+  std::string path;                    // of the savepoint or checkpoint, when done well
+  std::optional<JobFailure> failure{};  // when done badly
+};
+
+struct SavepointRequest {
+  std::string directory;   // "": `savepoints/` in the job's directory
+  std::string trigger_id;  // 32 hex digits wished by the client; "": a random one. The same id again: the same operation
+};
+struct StopRequest {
+  std::string directory;
+  std::string trigger_id;
+  bool drain = false;      // a watermark at the end of time first: all windows fire, and the job cannot go on from here
+  bool savepoint = true;   // false: stop behind a final checkpoint only
+};
+
+struct TaskManagerView {
+  std::string id;            // random per process
+  std::string address;       // "host:port" of its control connection
+  std::string data_address;  // where other task managers connect
+  std::string rest_address;  // metrics and health; "" without
+  std::string version;
+  uint32_t slots = 0;
+  uint32_t slots_free = 0;
+  int64_t registered_ms = 0;
+  int64_t last_heartbeat_ms = 0;
+  uint64_t memory_bytes = 0;  // its budget
+  std::vector<std::string> jobs;
+};
+
+class JobControl {
+ public:
+  virtual ~JobControl() = default;
+
+  /// Durable when it returns, also when slots are short. The same name with the same file: the job that runs. Errors:
+  /// kRefusedByState for the same name with another file, and what the job's directory forbids.
+  virtual Result<SubmitAnswer> submit(PlannedJob job, SubmitOptions options) = 0;
+
+  /// Jobs that run, and the last ones that ended; newest first.
+  [[nodiscard]] virtual std::vector<JobView> jobs() const = 0;
+  /// By id, or by name (of several the one that runs, else the newest).
+  [[nodiscard]] virtual std::optional<JobView> job(const std::string& id_or_name) const = 0;
+  /// What the job runs now; null when the job is not known.
+  [[nodiscard]] virtual std::shared_ptr<const JobGraph> graph(const std::string& job_id) const = 0;
+  /// The job file, resolved, secrets as references.
+  [[nodiscard]] virtual std::string spec(const std::string& job_id) const = 0;
+
+  // Errors of all of these: kNotFound for an unknown job, kRefusedByState for one that has ended.
+  /// `now`: without publishing the output of completed checkpoints first.
+  virtual Status cancel(const std::string& job_id, bool now) = 0;
+  virtual Result<std::string> stop(const std::string& job_id, const StopRequest& request) = 0;
+  virtual Result<std::string> savepoint(const std::string& job_id, const SavepointRequest& request) = 0;
+  virtual Result<std::string> checkpoint(const std::string& job_id) = 0;
+  virtual Result<std::string> rescale(const std::string& job_id, uint32_t parallelism) = 0;
+  /// A checkpoint, then the new file from it; the old file again when the new one fails before its first checkpoint.
+  virtual Result<std::string> upgrade(const std::string& job_id, PlannedJob job, bool allow_dropped_state) = 0;
+  [[nodiscard]] virtual std::optional<OperationView> operation(const std::string& job_id,
+                                                               const std::string& trigger_id) const = 0;
+
+  [[nodiscard]] virtual std::vector<TaskManagerView> task_managers() const = 0;
+  /// Series of the job from all its task managers, as last reported (every second), and the job's own.
+  [[nodiscard]] virtual std::vector<MetricSample> samples(const std::string& job_id) const = 0;
+  /// All series of the job manager itself, with those of all jobs that belong to it.
+  [[nodiscard]] virtual std::vector<MetricSample> own_samples() const = 0;
+};
+
+}  // namespace millrace
