@@ -75,8 +75,6 @@ std::string checkpoint_root_of(const RunOptions& options, const JobGraph& graph)
   return directory.empty() ? default_checkpoint_root() : directory;
 }
 
-bool is_loopback(const std::string& host) { return host.starts_with("127.") || host == "::1" || host == "localhost"; }
-
 Result<HttpServerOptions> server_options(const RunOptions& options) {
   MR_ASSIGN(auto address, parse_address(options.listen));
   if (!is_loopback(address.first) && !options.insecure) {

@@ -62,4 +62,7 @@ bool parse_target(std::string_view target, std::string& path, std::map<std::stri
 /// "127.0.0.1:8081" or "[::1]:8081" into address and port.
 Result<std::pair<std::string, uint16_t>> parse_address(std::string_view text);
 
+/// Whether only this machine reaches `host`: 127.x.y.z, ::1, localhost.
+bool is_loopback(std::string_view host);
+
 }  // namespace millrace

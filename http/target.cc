@@ -65,4 +65,9 @@ Result<std::pair<std::string, uint16_t>> parse_address(std::string_view text) {
   return std::pair(std::string(host == "localhost" ? "127.0.0.1" : host), static_cast<uint16_t>(port));
 }
 
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 }  // namespace millrace

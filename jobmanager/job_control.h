@@ -43,7 +43,8 @@ struct OperationView {
 
 struct SavepointRequest {
   std::string directory;   // "": `savepoints/` in the job's directory
-  std::string trigger_id;  // 32 hex digits wished by the client; "": a random one. The same id again: the same operation
+  std::string trigger_id;  // 32 hex digits wished by the client; "": a random one.
+                           // The same id again: the same operation
 };
 struct StopRequest {
   std::string directory;
