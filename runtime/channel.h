@@ -31,7 +31,31 @@ struct Element {
   Batch batch;
 };
 
-class Channel {
+/// What a producer sees of a channel, whichever process its consumer runs in.
+class ChannelOutput {
+ public:
+  virtual ~ChannelOutput() = default;
+  /// Takes the element, or leaves it untouched and answers false: the producer's waker is notified when there is room.
+  /// A refused element is offered again before any other.
+  virtual bool offer(Element& element) = 0;
+  /// Fill of the channel between 0 and 1.
+  [[nodiscard]] virtual double usage() const = 0;
+};
+
+/// What a consumer sees of a channel, whichever process its producer runs in.
+class ChannelInput {
+ public:
+  virtual ~ChannelInput() = default;
+  /// The next element, nullptr when there is none.
+  virtual Element* front() = 0;
+  /// Removes the next element. REQUIRES: front() is not null.
+  virtual Element pop() = 0;
+  /// Fill of the channel between 0 and 1.
+  [[nodiscard]] virtual double usage() const = 0;
+};
+
+/// Both ends in one process.
+class Channel final : public ChannelOutput, public ChannelInput {
  public:
   static constexpr size_t kDefaultBytes = 1 << 20;
 
@@ -40,17 +64,13 @@ class Channel {
   /// The wakers of the two workers; the same waker on both sides needs no notices and gets none.
   void connect(Waker* producer, Waker* consumer);
 
-  /// Takes the element, or leaves it untouched and answers false: the producer's waker is notified when there is room.
-  bool offer(Element& element);
-  /// The next element, nullptr when empty.
-  Element* front() { return queue_.front(); }
-  /// Removes the next element. REQUIRES: front() is not null.
-  Element pop();
+  bool offer(Element& element) override;
+  Element* front() override { return queue_.front(); }
+  Element pop() override;
 
   [[nodiscard]] size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] size_t entries() const { return queue_.size(); }
-  /// Fill of the channel between 0 and 1.
-  [[nodiscard]] double usage() const;
+  [[nodiscard]] double usage() const override;
 
  private:
   bool push(Element& element);

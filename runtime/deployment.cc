@@ -41,45 +41,70 @@ class DeploymentBuilder {
   Status build() {
     uint32_t slots = 1;
     for (const Chain& chain : plan_.chains) slots = std::max(slots, chain.parallelism);
-    for (uint32_t i = 0; i < slots; ++i) out_.workers_.push_back(std::make_unique<Worker>(*out_.config_.clock));
-    out_.task_ids_ = task_ids(plan_);
-    out_.config_.alignment = std::make_shared<SourceAlignment>();
-    parts_.resize(plan_.chains.size());
-    for (const TaskId id : out_.task_ids_) {
-      MR_ASSIGN(TaskParts parts, build_task({.config = out_.config_, .plan = plan_, .id = id, .waker = waker(id)}));
-      parts_[id.chain].push_back(std::move(parts));
+    MR_TRY(check_placement(slots));
+    slot_workers_.resize(slots);
+    for (uint32_t slot = 0; slot < slots; ++slot) {
+      if (!here(slot)) continue;
+      out_.workers_.push_back(std::make_unique<Worker>(*out_.config_.clock));
+      slot_workers_[slot] = out_.workers_.back().get();
     }
-    for (const PhysicalEdge& edge : plan_.edges) connect(edge);
+    for (const TaskId id : task_ids(plan_)) {
+      if (here(id.subtask)) out_.task_ids_.push_back(id);
+    }
+    out_.config_.alignment = std::make_shared<SourceAlignment>();
+    for (const Chain& chain : plan_.chains) parts_.emplace_back().resize(chain.parallelism);
+    for (const TaskId id : out_.task_ids_) {
+      MR_ASSIGN(parts_[id.chain][id.subtask],
+                build_task({.config = out_.config_, .plan = plan_, .id = id, .waker = waker(id)}));
+    }
+    for (uint32_t edge = 0; edge < plan_.edges.size(); ++edge) connect(edge);
     for (const TaskId id : out_.task_ids_) {
       auto events = std::make_unique<ForwardingEvents>(*out_.config_.events, id);
-      out_.workers_[id.subtask]->add(
+      slot_workers_[id.subtask]->add(
           std::make_unique<Task>(std::move(parts_[id.chain][id.subtask]), *out_.config_.clock, std::move(events)));
     }
+    if (out_.config_.remote) out_.config_.remote->open();
     return {};
   }
 
  private:
-  Waker& waker(TaskId id) { return out_.workers_[id.subtask]->waker(); }
+  Status check_placement(uint32_t slots) const {
+    const Placement& placement = out_.config_.placement;
+    if (placement.slots.empty()) return {};
+    if (placement.slots.size() < slots) {
+      return make_error(ErrorCode::kBadMessage, "the job needs " + std::to_string(slots) + " slots and was given " +
+                                                    std::to_string(placement.slots.size()));
+    }
+    const bool alone = std::ranges::all_of(placement.slots, [&](uint32_t owner) { return owner == placement.member; });
+    if (alone || out_.config_.remote) return {};
+    return make_error(ErrorCode::kInternal, "the job has slots elsewhere, and nothing connects them");
+  }
+
+  bool here(uint32_t slot) const { return out_.config_.placement.here(slot); }
+  uint32_t owner(uint32_t slot) const { return out_.config_.placement.owner(slot); }
+  Waker& waker(TaskId id) { return slot_workers_[id.subtask]->waker(); }
 
   static uint64_t producer_id(uint32_t node, uint32_t subtask) { return (uint64_t{node} + 1) << 32 | subtask; }
 
-  void connect(const PhysicalEdge& edge) {
+  void connect(uint32_t number) {
+    const PhysicalEdge& edge = plan_.edges[number];
     const uint32_t producers = plan_.chains[edge.from_chain].parallelism;
     const uint32_t consumers = plan_.chains[edge.to_chain].parallelism;
+    const SchemaPtr& schema = graph_.nodes[edge.from_node].outputs[edge.port].schema;
     for (uint32_t from = 0; from < producers; ++from) {
-      std::vector<Channel*> channels;
+      std::vector<ChannelOutput*> channels;
       for (const uint32_t to : edge_targets(edge.partitioning, producers, from, consumers)) {
-        out_.channels_.push_back(std::make_unique<Channel>());
-        Channel* channel = out_.channels_.back().get();
-        channel->connect(&waker({edge.from_chain, from}), &waker({edge.to_chain, to}));
-        parts_[edge.to_chain][to].gate->add(channel, edge.to_input, producer_id(edge.from_node, from));
-        channels.push_back(channel);
+        const Ends ends = connect(edge, {number, from, to}, schema);
+        if (ends.input)
+          parts_[edge.to_chain][to].gate->add(ends.input, edge.to_input, producer_id(edge.from_node, from));
+        if (ends.output) channels.push_back(ends.output);
       }
+      if (!here(from)) continue;
       EdgeConfig config{.node = edge.from_node,
                         .port = edge.port,
                         .partitioning = edge.partitioning,
                         .key_columns = edge.key_columns,
-                        .schema = graph_.nodes[edge.from_node].outputs[edge.port].schema,
+                        .schema = schema,
                         .max_parallelism = graph_.settings.max_parallelism,
                         .buffer_timeout_ms = graph_.settings.buffer_timeout_ms,
                         .flush_rows = std::min(graph_.settings.batch_rows, kBatchRowsMax)};
@@ -87,10 +112,31 @@ class DeploymentBuilder {
     }
   }
 
+  /// The ends of one channel that are in this process.
+  struct Ends {
+    ChannelOutput* output = nullptr;
+    ChannelInput* input = nullptr;
+  };
+  Ends connect(const PhysicalEdge& edge, const ChannelKey& key, const SchemaPtr& schema) {
+    Ends ends;
+    if (here(key.from) && here(key.to)) {
+      out_.channels_.push_back(std::make_unique<Channel>());
+      Channel* channel = out_.channels_.back().get();
+      channel->connect(&waker({edge.from_chain, key.from}), &waker({edge.to_chain, key.to}));
+      ends = {channel, channel};
+    } else if (here(key.from)) {
+      ends.output = out_.config_.remote->output(key, owner(key.to), schema, &waker({edge.from_chain, key.from}));
+    } else if (here(key.to)) {
+      ends.input = out_.config_.remote->input(key, owner(key.from), schema, &waker({edge.to_chain, key.to}));
+    }
+    return ends;
+  }
+
   Deployment& out_;
   const JobGraph& graph_;
   PhysicalPlan plan_;
-  std::vector<std::vector<TaskParts>> parts_;
+  std::vector<std::vector<TaskParts>> parts_;  // [chain][subtask]; empty ones run elsewhere
+  std::vector<Worker*> slot_workers_;          // null: the slot is elsewhere
 };
 
 Result<std::unique_ptr<Deployment>> Deployment::make(DeploymentConfig config) {
@@ -99,7 +145,10 @@ Result<std::unique_ptr<Deployment>> Deployment::make(DeploymentConfig config) {
   return deployment;
 }
 
-Deployment::~Deployment() { stop(); }
+Deployment::~Deployment() {
+  stop();
+  config_.remote.reset();  // wakes workers until then
+}
 
 void Deployment::start() {
   for (const auto& worker : workers_) worker->start();

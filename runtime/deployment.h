@@ -1,6 +1,7 @@
 // The tasks of one attempt of a job in this process: readers, operators and writers made by the registry's factories,
-// channels between them, and one worker per slot; slot i runs subtask i of every chain. Threads start with start();
-// tests step the workers by hand instead.
+// channels between them, and one worker per slot; slot i runs subtask i of every chain. Slots of other members are left
+// out; edges that lead there end in channels of RemoteChannels. Threads start with start(); tests step the workers by
+// hand instead.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,9 @@
 #include "core/metrics.h"
 #include "plan/job_graph.h"
 #include "plan/physical_plan.h"
-#include "runtime/spi/factories.h"
+#include "runtime/remote_channels.h"
 #include "runtime/source_alignment.h"
+#include "runtime/spi/factories.h"
 #include "runtime/worker.h"
 #include "state/protocol/commit_decision.h"
 #include "state/protocol/task_snapshot.h"
@@ -35,6 +37,14 @@ class DeploymentEvents {
   virtual void sink_epoch_settled(TaskId /*task*/, const std::string& /*sink*/, int64_t /*epoch*/) {}
 };
 
+/// Which member of an attempt runs which slot.
+struct Placement {
+  uint32_t member = 0;          // this one
+  std::vector<uint32_t> slots;  // member of each slot; empty: all of them run here
+  [[nodiscard]] uint32_t owner(uint32_t slot) const { return slots.empty() ? member : slots[slot]; }
+  [[nodiscard]] bool here(uint32_t slot) const { return owner(slot) == member; }
+};
+
 struct DeploymentConfig {
   std::shared_ptr<const JobGraph> graph;
   const Registry* registry = nullptr;
@@ -49,6 +59,8 @@ struct DeploymentConfig {
   LaneRules lane_rules;
   std::string job_directory;
   int64_t restored_checkpoint = 0;
+  Placement placement;
+  std::shared_ptr<RemoteChannels> remote;      // REQUIRED when the placement names other members
   std::shared_ptr<SourceAlignment> alignment;  // of sources with max_drift; made by the deployment
   /// Replaces the writer of a sink (row limits, capturing tests); may be empty.
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;
@@ -68,6 +80,7 @@ class Deployment {
   /// Steps every worker once on this thread; true when something moved.
   bool run_once();
   [[nodiscard]] int64_t next_wakeup_ms() const;
+  /// Those that run here.
   [[nodiscard]] const std::vector<TaskId>& tasks() const { return task_ids_; }
 
  private:
@@ -76,7 +89,7 @@ class Deployment {
   DeploymentConfig config_;
   std::vector<TaskId> task_ids_;
   std::vector<std::unique_ptr<Channel>> channels_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // of the slots that run here
 
   friend class DeploymentBuilder;
 };

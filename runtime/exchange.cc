@@ -23,7 +23,7 @@ std::vector<uint32_t> edge_targets(Partitioning partitioning, uint32_t producers
   return targets;
 }
 
-EdgeOutput::EdgeOutput(EdgeConfig config, std::vector<Channel*> targets) : config_(std::move(config)) {
+EdgeOutput::EdgeOutput(EdgeConfig config, std::vector<ChannelOutput*> targets) : config_(std::move(config)) {
   targets_.resize(targets.size());
   for (size_t t = 0; t < targets.size(); ++t) targets_[t].channel = targets[t];
   if (config_.partitioning == Partitioning::kHash && targets.size() > 1) {

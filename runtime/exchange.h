@@ -37,7 +37,7 @@ std::vector<uint32_t> edge_targets(Partitioning partitioning, uint32_t producers
 class EdgeOutput {
  public:
   /// targets[t] belongs to the t-th number of edge_targets(); for kHash target t is consumer subtask t.
-  EdgeOutput(EdgeConfig config, std::vector<Channel*> targets);
+  EdgeOutput(EdgeConfig config, std::vector<ChannelOutput*> targets);
 
   [[nodiscard]] const EdgeConfig& config() const { return config_; }
   void emit(const Batch& batch, int64_t now_ms);
@@ -55,7 +55,7 @@ class EdgeOutput {
 
  private:
   struct Target {
-    Channel* channel = nullptr;
+    ChannelOutput* channel = nullptr;
     std::deque<Element> outbox;
     std::unique_ptr<BatchBuilder> builder;
     std::vector<uint32_t> rows;  // scratch of scatter

@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-void InputGate::add(Channel* channel, uint32_t input, uint64_t producer) {
+void InputGate::add(ChannelInput* channel, uint32_t input, uint64_t producer) {
   const auto added = static_cast<uint32_t>(inputs_.size());
   Input& from = inputs_.emplace_back();
   from.channel = channel;

@@ -26,7 +26,7 @@ class InputGate {
   /// Channels of one producer have the same `producer` (0: of nobody else): they carry the same watermarks and barriers
   /// and are read in step, so that a row is met by the watermark that its producer sent before it, whatever the
   /// channel.
-  void add(Channel* channel, uint32_t input, uint64_t producer = 0);
+  void add(ChannelInput* channel, uint32_t input, uint64_t producer = 0);
 
   /// False: nothing to read now.
   bool next(GateEvent& event);
@@ -36,7 +36,7 @@ class InputGate {
 
  private:
   struct Input {
-    Channel* channel = nullptr;
+    ChannelInput* channel = nullptr;
     uint32_t input = 0;
     int64_t watermark = kWatermarkMin;
     int64_t barrier = 0;  // the last one delivered

@@ -189,8 +189,8 @@ TEST_CASE("Nothing is called while the outputs of the task are full") {
   ManualClock clock;
   OutputRouter outputs;
   Channel channel(1);
-  outputs.add(
-      std::make_unique<EdgeOutput>(EdgeConfig{.node = 0, .schema = numbers_schema()}, std::vector<Channel*>{&channel}));
+  outputs.add(std::make_unique<EdgeOutput>(EdgeConfig{.node = 0, .schema = numbers_schema()},
+                                           std::vector<ChannelOutput*>{&channel}));
   ChainDriver driver(outputs, clock);
   driver.add(stage_of(0, std::make_unique<RepeatingOperator>(1), -1));
   driver.push_batch(0, numbers({1, 2, 3}));

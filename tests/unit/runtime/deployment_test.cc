@@ -26,6 +26,44 @@ std::vector<int64_t> sorted_rows(std::vector<int64_t> rows) {
   return rows;
 }
 
+/// Both ends of a key are one channel.
+struct SharedChannels {
+  std::map<ChannelKey, std::unique_ptr<Channel>> channels;
+  std::map<ChannelKey, std::pair<Waker*, Waker*>> wakers;
+  size_t opened = 0;
+
+  Channel* channel(const ChannelKey& key) {
+    std::unique_ptr<Channel>& found = channels[key];
+    if (!found) found = std::make_unique<Channel>(64);
+    found->connect(wakers[key].first, wakers[key].second);
+    return found.get();
+  }
+};
+
+class SharedEnds final : public RemoteChannels {
+ public:
+  SharedEnds(SharedChannels& shared, uint32_t member) : shared_(shared), member_(member) {}
+  ChannelOutput* output(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* producer) override {
+    check(member, schema);
+    shared_.wakers[key].first = producer;
+    return shared_.channel(key);
+  }
+  ChannelInput* input(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* consumer) override {
+    check(member, schema);
+    shared_.wakers[key].second = consumer;
+    return shared_.channel(key);
+  }
+  void open() override { ++shared_.opened; }
+
+ private:
+  void check(uint32_t member, const SchemaPtr& schema) const {
+    MR_CHECK(member != member_, "a channel to oneself is local");
+    MR_CHECK(schema->size() == 1, "the schema of the edge");
+  }
+  SharedChannels& shared_;
+  uint32_t member_;
+};
+
 }  // namespace
 
 TEST_CASE("A job counts every row once, at any parallelism") {
@@ -42,9 +80,9 @@ TEST_CASE("Barriers align through a diamond: state and positions of a checkpoint
   const MiniSource shape;
   MiniCluster cluster(shape);
   cluster.deploy(mini_graph(3, true));
-  for (int i = 0; i < 5; ++i) cluster.deployment->run_once();
+  for (int i = 0; i < 5; ++i) cluster.run_once();
   cluster.checkpoint(1);
-  for (int i = 0; i < 3; ++i) cluster.deployment->run_once();  // lost with the crash
+  for (int i = 0; i < 3; ++i) cluster.run_once();  // lost with the crash
   cluster.deploy(mini_graph(3, true));
   cluster.run_to_end();
   REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 2));
@@ -59,10 +97,10 @@ TEST_CASE("A job killed between checkpoints and resumed at other parallelisms co
     for (int attempt = 0; attempt < 4; ++attempt) {
       cluster.deploy(mini_graph(static_cast<uint32_t>(1 + random.below(4)), seed % 2 == 0));
       for (uint64_t checkpoints = random.below(3); checkpoints > 0; --checkpoints) {
-        for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.deployment->run_once();
+        for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.run_once();
         cluster.checkpoint(++checkpoint);
       }
-      for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.deployment->run_once();
+      for (uint64_t steps = random.below(8); steps > 0; --steps) cluster.run_once();
     }
     cluster.deploy(mini_graph(static_cast<uint32_t>(1 + random.below(4)), seed % 2 == 0));
     cluster.run_to_end();
@@ -86,13 +124,47 @@ TEST_CASE("No row passes a task behind the final barrier of a stop") {
   const MiniSource shape;
   MiniCluster cluster(shape);
   cluster.deploy(mini_graph(2, false));
-  for (int i = 0; i < 4; ++i) cluster.deployment->run_once();
+  for (int i = 0; i < 4; ++i) cluster.run_once();
   cluster.checkpoint(1, true);
-  for (int i = 0; i < 100; ++i) cluster.deployment->run_once();
+  for (int i = 0; i < 100; ++i) cluster.run_once();
   REQUIRE(cluster.finished_tasks.empty());
   cluster.deploy(mini_graph(2, false));
   cluster.run_to_end();
   REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 1));
+}
+
+TEST_CASE("A job whose slots are on three members counts every row once, and its barriers align") {
+  const MiniSource shape;
+  for (const std::vector<uint32_t>& slots : {std::vector<uint32_t>{0, 1, 2}, {1, 0, 1, 0, 2}, {2, 2, 0}}) {
+    SharedChannels shared;
+    MiniCluster cluster(shape);
+    cluster.connect = [&](uint32_t member) { return std::make_shared<SharedEnds>(shared, member); };
+    const auto graph = mini_graph(static_cast<uint32_t>(slots.size()), true);
+    cluster.deploy(graph, slots);
+    REQUIRE(shared.opened == 3);
+    for (const auto& [key, wakers] : shared.wakers) {
+      REQUIRE((wakers.first != nullptr && wakers.second != nullptr));  // both members asked for the same channel
+    }
+    for (int i = 0; i < 5; ++i) cluster.run_once();
+    cluster.checkpoint(1);
+    cluster.deployments.clear();
+    shared.channels.clear();
+    cluster.deploy(graph, slots);
+    cluster.run_to_end();
+    REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 2));
+  }
+}
+
+TEST_CASE("A deployment with too few slots, or with slots elsewhere and no network, is refused") {
+  std::vector<int64_t> rows;
+  const Registry registry = mini_registry(rows, {});
+  DeploymentConfig config;
+  config.graph = mini_graph(3, false);
+  config.registry = &registry;
+  config.placement = {0, {0, 0}};
+  REQUIRE(Deployment::make(config).error().message == "the job needs 3 slots and was given 2");
+  config.placement = {0, {0, 0, 1}};
+  REQUIRE(Deployment::make(config).error().message == "the job has slots elsewhere, and nothing connects them");
 }
 
 }  // namespace millrace

@@ -2,10 +2,13 @@
 // counting behind a hash exchange, a sink that collects. Snapshots stay in memory; the workers are stepped by the test.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/bytes.h"
@@ -252,40 +255,58 @@ class TickingClock final : public Clock {
   mutable int64_t now_ns_ = 0;
 };
 
-/// Runs attempts of the job; what a checkpoint coordinator would do is done by hand.
+/// Runs attempts of the job, on one or several members in this process; what a checkpoint coordinator would do is done
+/// by hand, and all workers are stepped by the test's thread.
 class MiniCluster final : public DeploymentEvents {
  public:
   explicit MiniCluster(MiniSource shape = {}) : registry_(mini_registry(rows, shape)) {}
 
-  void deploy(std::shared_ptr<const JobGraph> graph) {
-    deployment.reset();
+  /// `slots[i]` is the member that runs slot i; without it there is one member.
+  void deploy(const std::shared_ptr<const JobGraph>& graph, const std::vector<uint32_t>& slots = {}) {
+    deployments.clear();
     rows.clear();
     finished_tasks.clear();
-    DeploymentConfig config;
-    config.graph = std::move(graph);
-    config.registry = &registry_;
-    config.clock = &clock;
-    config.restored = completed;
-    config.events = this;
-    auto made = Deployment::make(std::move(config));
-    MR_CHECK(made.has_value(), made.error().message);
-    deployment = std::move(*made);
+    tasks = 0;
+    const uint32_t members = slots.empty() ? 1 : 1 + *std::max_element(slots.begin(), slots.end());
+    for (uint32_t member = 0; member < members; ++member) {
+      DeploymentConfig config;
+      config.graph = graph;
+      config.registry = &registry_;
+      config.clock = &clock;
+      config.restored = completed;
+      config.events = this;
+      config.placement = {member, slots};
+      if (members > 1) config.remote = connect(member);
+      auto made = Deployment::make(std::move(config));
+      MR_CHECK(made.has_value(), made.error().message);
+      deployments.push_back(std::move(*made));
+      tasks += deployments.back()->tasks().size();
+    }
+  }
+  bool run_once() {
+    bool progressed = false;
+    for (const auto& deployment : deployments) progressed = deployment->run_once() || progressed;
+    return progressed;
   }
   /// Triggers and steps until every task has taken its snapshot.
   void checkpoint(int64_t id, bool final = false) {
     taking = std::make_shared<MemorySnapshot>();
     taken.clear();
-    deployment->trigger_checkpoint(id, final);
-    for (int i = 0; i < 10'000 && taken.size() < deployment->tasks().size(); ++i) deployment->run_once();
-    MR_CHECK(taken.size() == deployment->tasks().size(), "the checkpoint never came to its end");
+    for (const auto& deployment : deployments) deployment->trigger_checkpoint(id, final);
+    run_until([&] { return taken.size() == tasks; }, "the checkpoint never came to its end");
     completed = taking;
-    deployment->checkpoint_completed(id);
+    for (const auto& deployment : deployments) deployment->checkpoint_completed(id);
   }
   void run_to_end() {
-    for (int i = 0; i < 1'000'000 && finished_tasks.size() < deployment->tasks().size(); ++i) {
-      deployment->run_once();
+    run_until([&] { return finished_tasks.size() == tasks; }, "the job never came to its end");
+  }
+  /// Steps until the condition holds; a long time without any progress is a failure.
+  void run_until(const std::function<bool()>& done, const char* what) {
+    for (int silent = 0; silent < silent_steps_max && !done();) {
+      silent = run_once() ? 0 : silent + 1;
+      if (silent > 0) std::this_thread::yield();  // members over a real network wait for its threads
     }
-    MR_CHECK(finished_tasks.size() == deployment->tasks().size(), "the job never came to its end");
+    MR_CHECK(done(), what);
   }
 
   void running(TaskId) override {}
@@ -300,7 +321,10 @@ class MiniCluster final : public DeploymentEvents {
 
   std::vector<int64_t> rows;
   TickingClock clock;
-  std::unique_ptr<Deployment> deployment;
+  std::vector<std::unique_ptr<Deployment>> deployments;
+  size_t tasks = 0;  // of all members
+  std::function<std::shared_ptr<RemoteChannels>(uint32_t member)> connect;
+  int silent_steps_max = 1'000;
   std::shared_ptr<MemorySnapshot> completed;
   std::shared_ptr<MemorySnapshot> taking;
   std::set<TaskId> taken;

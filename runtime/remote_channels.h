@@ -1,0 +1,34 @@
+// The ends of channels whose other end runs in another process, as a deployment asks for them. The implementation
+// (taskmanager/network) moves the elements; it may call the wakers until it is destroyed, which the deployment does
+// before its workers go. output() and input() come from the thread that builds the deployment, before open().
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+#include "core/waker.h"
+#include "data/types.h"
+#include "runtime/channel.h"
+
+namespace millrace {
+
+/// Names a channel within an attempt; every member derives the same numbers from the plan.
+struct ChannelKey {
+  uint32_t edge = 0;  // index into PhysicalPlan::edges
+  uint32_t from = 0;  // subtask
+  uint32_t to = 0;
+  auto operator<=>(const ChannelKey&) const = default;
+};
+
+class RemoteChannels {
+ public:
+  virtual ~RemoteChannels() = default;
+  /// The producer's end of a channel into a subtask of `member`; owned by this object.
+  virtual ChannelOutput* output(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* producer) = 0;
+  /// The consumer's end of a channel out of a subtask of `member`; owned by this object.
+  virtual ChannelInput* input(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* consumer) = 0;
+  /// All ends are registered: elements may travel from here on.
+  virtual void open() = 0;
+};
+
+}  // namespace millrace
