@@ -2,6 +2,7 @@
 
 #include "plan/planner.h"
 #include "state/snapshot_file.h"
+#include "taskmanager/network/data_network.h"
 #include "taskmanager/restored_steps.h"
 
 namespace millrace {
@@ -61,8 +62,28 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
       [this](const SnapshotThread::Work& work, const Result<SnapshotHandle>& result) {
         snapshot_written(work, result);
       });
+  MR_TRY(join_network(config, message, deployment));
   MR_ASSIGN(deployment_, Deployment::make(std::move(deployment)));
   deployment_->start();
+  return {};
+}
+
+Status RunningJob::join_network(const TaskManagerConfig& config, const DeployJob& message,
+                                DeploymentConfig& deployment) {
+  deployment.placement = {message.member, message.slots};
+  for (const uint32_t owner : message.slots) {
+    if (owner >= message.members.size()) return make_error(ErrorCode::kBadMessage, "a slot belongs to no member");
+  }
+  if (message.members.size() < 2) return {};
+  if (config.network == nullptr) {
+    return make_error(ErrorCode::kInternal, "this task manager has no data port, and the job has several members");
+  }
+  NetworkJob job{.job_id = message.job_id,
+                 .attempt = message.attempt,
+                 .members = message.members,
+                 .self = message.member,
+                 .failed = [this](const Error& error) { failed({}, "", error); }};
+  MR_ASSIGN(deployment.remote, config.network->join(std::move(job)));
   return {};
 }
 

@@ -33,6 +33,7 @@ class RunningJob final : public DeploymentEvents {
  private:
   RunningJob(const DeployJob& deploy, JobManagerLink& job_manager)
       : job_id_(deploy.job_id), attempt_(deploy.attempt), job_manager_(job_manager) {}
+  Status join_network(const TaskManagerConfig& config, const DeployJob& message, DeploymentConfig& deployment);
   Status deploy(const TaskManagerConfig& config, const DeployJob& message);
   void snapshot_written(const SnapshotThread::Work& work, const Result<SnapshotHandle>& result);
 

@@ -17,11 +17,14 @@
 
 namespace millrace {
 
+class DataNetwork;
+
 struct TaskManagerConfig {
   const Registry* registry = nullptr;
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
   MetricRegistry* metrics = nullptr;  // may be null
+  DataNetwork* network = nullptr;     // null: only jobs that run here alone
   /// Values of ${…} that the deployed file still holds (secrets).
   std::function<std::optional<std::string>(const std::string&)> environment;
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;  // may be empty
