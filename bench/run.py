@@ -3,6 +3,7 @@
 
 memory          JSON in memory through the real pipeline: filter, then tumbling count and sum (parallelism 1)
 windows         the same with sliding windows (10 s / 2 s and 60 s / 100 ms), sessions, an interval join and top 10
+exchange        rows (key, ts, value) through a hash exchange, in one process and over loopback TCP, both sides counted
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
 kafka-sliding   the same with 10 s windows every 2 s
@@ -177,6 +178,16 @@ def bench_memory(names, events):
     return 0
 
 
+def bench_exchange(events):
+    for way in ("local", "tcp"):
+        for key in ("bigint", "string"):
+            code = subprocess.run([os.path.join(TOOLS, "bench_exchange"), way, key, str(events * 10)],
+                                  check=False).returncode
+            if code != 0:
+                return code
+    return 0
+
+
 def bench_start():
     """Median of 11 runs; the clock starts before the process does and stops at the first byte on stdout."""
     directory = tempfile.mkdtemp(prefix="millrace-bench-")
@@ -231,6 +242,8 @@ def main():
         return bench_kafka(arguments.name, arguments.events)
     if arguments.name == "memory":
         return bench_memory(("filter", "tumbling"), arguments.events)
+    if arguments.name == "exchange":
+        return bench_exchange(arguments.events)
     if arguments.name == "windows":
         return bench_memory(("tumbling", "sliding", "sliding-fine", "session", "interval-join", "top"),
                             arguments.events)
