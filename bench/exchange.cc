@@ -1,6 +1,6 @@
-// bench_exchange local|tcp bigint|string ROWS [PARALLELISM=2]: rows (key, ts, value) through a hash exchange, from ready
-// batches into the gates of the consumers; `tcp` puts all consumers on another task manager's data network, over the
-// loopback. The CPU seconds are those of both sides. Prints one JSON line.
+// bench_exchange local|tcp bigint|string ROWS [PARALLELISM=2]: rows (key, ts, value) through a hash exchange, from
+// ready batches into the gates of the consumers; `tcp` puts all consumers on another task manager's data network, over
+// the loopback. The CPU seconds are those of both sides. Prints one JSON line.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -33,9 +33,10 @@ double cpu_seconds() {
 }
 
 SchemaPtr bench_schema(bool strings) {
-  return std::make_shared<Schema>(Schema{{{"key", strings ? make_text(TypeKind::kVarchar, kStringLengthMax) : make_type(TypeKind::kBigInt)},
-                                          {"ts", make_type(TypeKind::kBigInt)},
-                                          {"value", make_type(TypeKind::kBigInt)}}});
+  return std::make_shared<Schema>(
+      Schema{{{"key", strings ? make_text(TypeKind::kVarchar, kStringLengthMax) : make_type(TypeKind::kBigInt)},
+              {"ts", make_type(TypeKind::kBigInt)},
+              {"value", make_type(TypeKind::kBigInt)}}});
 }
 
 Batch ready_batch(const Schema& schema, bool strings, SeededRandom& random) {
