@@ -38,7 +38,7 @@ class LocalCluster {
     job.fs = task_manager.fs;
     job.random = &system_random();
     job.metrics = task_manager.metrics;
-    job.task_manager = &transport_.to_task_manager();
+    job.slots = &slots_;
     job_ = std::make_unique<JobThread>(std::move(job));
     task_manager_ = std::make_unique<TaskManager>(std::move(task_manager), transport_.to_job_manager());
     transport_.bind_task_manager([this](ToTaskManager message) { task_manager_->receive(std::move(message)); });
@@ -56,6 +56,7 @@ class LocalCluster {
 
  private:
   InProcessTransport transport_;
+  LocalSlots slots_{transport_.to_task_manager()};
   std::unique_ptr<JobThread> job_;
   std::unique_ptr<TaskManager> task_manager_;
 };

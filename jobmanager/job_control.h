@@ -30,17 +30,6 @@ struct SubmitAnswer {
   bool existed = false;  // the same file was running already
 };
 
-enum class OperationKind : uint8_t { kSavepoint, kStop, kCheckpoint, kRescale, kUpgrade };
-
-/// A request that takes time.
-struct OperationView {
-  std::string trigger_id;  // 32 hex digits
-  OperationKind kind = OperationKind::kSavepoint;
-  bool done = false;
-  std::string path;                    // of the savepoint or checkpoint, when done well
-  std::optional<JobFailure> failure{};  // when done badly
-};
-
 struct SavepointRequest {
   std::string directory;   // "": `savepoints/` in the job's directory
   std::string trigger_id;  // 32 hex digits wished by the client; "": a random one.
@@ -49,8 +38,8 @@ struct SavepointRequest {
 struct StopRequest {
   std::string directory;
   std::string trigger_id;
-  bool drain = false;      // a watermark at the end of time first: all windows fire, and the job cannot go on from here
-  bool savepoint = true;   // false: stop behind a final checkpoint only
+  bool drain = false;     // a watermark at the end of time first: all windows fire, and the job cannot go on from here
+  bool savepoint = true;  // false: stop behind a final checkpoint only
 };
 
 struct TaskManagerView {

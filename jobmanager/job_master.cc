@@ -2,22 +2,13 @@
 
 #include <algorithm>
 
-#include "core/crash_point.h"
 #include "core/log.h"
+#include "jobmanager/job_tasks.h"
+#include "jobmanager/view_history.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr int64_t kNotifyAgainMs = 10'000;
-
-std::vector<TaskId> tasks_of(const PhysicalPlan& plan) {
-  std::vector<TaskId> tasks;
-  for (uint32_t chain = 0; chain < plan.chains.size(); ++chain) {
-    for (uint32_t subtask = 0; subtask < plan.chains[chain].parallelism; ++subtask) tasks.push_back({chain, subtask});
-  }
-  return tasks;
-}
 
 bool is_permanent(std::string_view code) {
   const ErrorInfo* info = find_error_info(code);
@@ -28,13 +19,15 @@ bool is_permanent(std::string_view code) {
 
 JobMaster::JobMaster(JobMasterConfig config)
     : config_(std::move(config)),
-      tasks_(tasks_of(make_physical_plan(*config_.graph))),
+      tasks_(tasks_of(*config_.graph)),
       restart_policy_(config_.graph->settings.restart, *config_.random) {
   view_.name = config_.graph->name;
   view_.tasks = static_cast<uint32_t>(tasks_.size());
 }
 
-JobMaster::~JobMaster() = default;
+JobMaster::~JobMaster() {
+  if (config_.slots != nullptr) config_.slots->release(view_.job_id);
+}
 
 Status JobMaster::start() {
   MR_ASSIGN(store_, CheckpointStore::open(*config_.fs, *config_.random, *config_.clock,
@@ -45,19 +38,33 @@ Status JobMaster::start() {
                                            .start = config_.start}));
   view_.job_id = store_->record().job_id.to_string();
   view_.directory = store_->directory();
+  view_.attempt = store_->record().attempt;
   view_.started_ms = config_.clock->wall_ms();
+  note_state(view_, JobState::kCreated, view_.started_ms);
   metrics_.open(config_.metrics, view_.job_id, view_.name);
-  MR_TRY(deploy());
-  return {};
+  if (config_.on_opened) MR_TRY(config_.on_opened(view_));
+  return deploy();
 }
 
+/// From the newest checkpoint; without enough slots the job stays as it is until slots_changed().
 Status JobMaster::deploy() {
+  const uint32_t slots = slots_needed(tasks_);
+  std::optional<SlotAllocation> allocation = config_.slots->allocate(view_.job_id, slots);
+  waits_for_slots_ = !allocation;
+  if (!allocation) {
+    view_.waiting_for = config_.slots->shortage(slots);
+    log_info("job waits for slots", {{"job", view_.name}, {"reason", view_.waiting_for}});
+    return {};
+  }
+  view_.waiting_for.clear();
+  allocation_ = std::move(*allocation);
   MR_ASSIGN(std::optional<CheckpointMetadata> restored, store_->newest());
   view_.attempt = store_->record().attempt;
   view_.restored_checkpoint = restored ? restored->checkpoint_id : 0;
   coordinator_.emplace(checkpoint_policy(config_.graph->settings.checkpoint), tasks_, store_->completed_ids(),
                        config_.clock->wall_ms());
-  if (stop_requested_) coordinator_->request_stop();
+  if (stop_requested_ && !stop_.drain) coordinator_->request_stop();
+  if (!waiting_.empty() || replacement_) coordinator_->request_checkpoint();
   sinks_ = SinkProgress(*config_.graph);
   if (!sinks_.empty()) {
     coordinator_->expect_restored_settled();
@@ -65,6 +72,30 @@ Status JobMaster::deploy() {
   }
   final_in_flight_ = false;
   permanent_failure_ = false;
+  members_.clear();
+  cancelling_.clear();
+  for (const JobMember& member : allocation_.members) members_.insert(member.task_manager);
+  view_.tasks = static_cast<uint32_t>(tasks_.size());
+  view_.subtasks.clear();
+  for (const TaskId& task : tasks_) {
+    view_.subtasks.push_back({task, allocation_.members[allocation_.slots[task.subtask]].task_manager, false, false});
+  }
+  log_info("job starts", {{"job", view_.name},
+                          {"job_id", view_.job_id},
+                          {"attempt", view_.attempt},
+                          {"restored_checkpoint", view_.restored_checkpoint},
+                          {"task_managers", members_.size()}});
+  change(JobState::kRunning);
+  DeployJob message = deployment(std::move(restored));
+  for (size_t m = 0; m < allocation_.members.size(); ++m) {
+    message.member = static_cast<uint32_t>(m);
+    config_.slots->send(allocation_.members[m].task_manager, message);
+  }
+  if (stop_requested_ && stop_.drain) send(EndInput{view_.job_id, view_.attempt});
+  return {};
+}
+
+DeployJob JobMaster::deployment(std::optional<CheckpointMetadata> restored) const {
   DeployJob message;
   message.job_id = view_.job_id;
   message.attempt = view_.attempt;
@@ -75,28 +106,42 @@ Status JobMaster::deploy() {
   message.incarnation = store_->record().incarnation;
   message.republish = config_.republish;
   message.accept_lost_progress = config_.accept_lost_progress;
+  if (allocation_.members.size() > 1) {
+    message.members = allocation_.members;
+    message.slots = allocation_.slots;
+  }
   if (restored) {
     message.restore_checkpoint = restored->checkpoint_id;
     message.restore = std::move(restored->handles);
     message.restore_max_parallelism = restored->max_parallelism;
   }
-  log_info("job starts", {{"job", view_.name},
-                          {"job_id", view_.job_id},
-                          {"attempt", view_.attempt},
-                          {"restored_checkpoint", view_.restored_checkpoint}});
-  change(JobState::kRunning);
-  config_.task_manager->send(std::move(message));
-  return {};
+  return message;
+}
+
+void JobMaster::deploy_or_fail() {
+  Status deployed = deploy();
+  if (deployed) return;
+  note_failure(view_, failure_of(deployed.error(), config_.clock->wall_ms()));
+  end(JobState::kFailed, JobStatus::kFailed);
+}
+
+void JobMaster::slots_changed() {
+  if (waits_for_slots_ && (view_.state == JobState::kCreated || view_.state == JobState::kRestarting)) deploy_or_fail();
+}
+
+void JobMaster::send(ToTaskManager message) {
+  for (const std::string& member : members_) config_.slots->send(member, message);
 }
 
 void JobMaster::change(JobState to) {
   MR_CHECK(may_change(view_.state, to),
            std::string(job_state_name(view_.state)) + " to " + std::string(job_state_name(to)));
-  view_.state = to;
+  note_state(view_, to, config_.clock->wall_ms());
   metrics_.state(to);
 }
 
-void JobMaster::handle(const ToJobManager& message) {
+void JobMaster::handle(const ToJobManager& message, const std::string& task_manager) {
+  answering_ = task_manager;
   std::visit(
       [this](const auto& m) {
         if (m.job_id != view_.job_id || m.attempt != view_.attempt || is_terminal(view_.state)) {
@@ -109,27 +154,24 @@ void JobMaster::handle(const ToJobManager& message) {
   on_time();
 }
 
-void JobMaster::on(const TaskRunning& message) { coordinator_->task_running(message.task); }
-void JobMaster::on(const TaskFinished& message) { coordinator_->task_finished(message.task); }
-
-void JobMaster::on(const SnapshotTaken& message) {
-  if (view_.state != JobState::kRunning) return;
-  if (coordinator_->snapshot_taken(message.checkpoint_id, message.handle) == SnapshotVerdict::kComplete) {
-    complete(message.checkpoint_id);
-  }
+void JobMaster::on(const TaskRunning& message) {
+  for (TaskView& task : view_.subtasks) task.running = task.running || task.task == message.task;
+  coordinator_->task_running(message.task);
 }
 
-void JobMaster::on(const SnapshotFailed& message) {
-  if (view_.state != JobState::kRunning) return;
-  log_warn("snapshot failed", {{"checkpoint", message.checkpoint_id}, {"error", message.message}});
-  if (auto decision = coordinator_->snapshot_failed(message.checkpoint_id, message.task, config_.clock->wall_ms())) {
-    drop_checkpoint(*decision);
-  }
+void JobMaster::on(const TaskFinished& message) {
+  for (TaskView& task : view_.subtasks) task.finished = task.finished || task.task == message.task;
+  coordinator_->task_finished(message.task);
 }
 
 void JobMaster::on(const TaskFailed& message) {
-  fail({message.step, message.error_code, message.message, message.help, config_.clock->wall_ms()},
-       is_permanent(message.error_code));
+  JobFailure failure;
+  failure.step = message.step;
+  failure.code = message.error_code;
+  failure.message = message.message;
+  failure.help = message.help;
+  failure.at_ms = config_.clock->wall_ms();
+  fail(std::move(failure), is_permanent(message.error_code));
 }
 
 void JobMaster::on(const RestoredSettled& message) {
@@ -144,83 +186,30 @@ void JobMaster::on(const EpochSettled& message) {
   end_when_settled();
 }
 
-void JobMaster::on(const JobCancelled&) { attempt_ended(); }
+void JobMaster::on(const JobCancelled&) {
+  if (cancelling_.erase(answering_) == 0) return;
+  members_.erase(answering_);
+  if (cancelling_.empty()) attempt_ended();
+}
 
-void JobMaster::complete(int64_t checkpoint_id) {
-  const int64_t now_ms = config_.clock->wall_ms();
-  uint64_t bytes = 0;
-  for (const SnapshotHandle& handle : coordinator_->handles()) bytes += handle.bytes;
-  crash_point("complete.before");
-  if (Status status = store_->complete(checkpoint_id, final_in_flight_, coordinator_->handles()); !status) {
-    if (status.error().code == ErrorCode::kSuperseded) {
-      fail(status.error());
-      return;
-    }
-    log_warn("checkpoint not written", {{"checkpoint", checkpoint_id}, {"error", status.error().to_string()}});
-    if (auto decision = coordinator_->storage_failed(checkpoint_id, now_ms)) drop_checkpoint(*decision);
+void JobMaster::task_manager_lost(const std::string& task_manager, const std::string& reason) {
+  if (is_terminal(view_.state) || members_.erase(task_manager) == 0) return;
+  if (cancelling_.erase(task_manager) > 0) {  // its tasks have ended, one way or another
+    if (cancelling_.empty()) attempt_ended();
     return;
   }
-  crash_point("complete.after");
-  const std::vector<int64_t> subsumed = coordinator_->completed(checkpoint_id, now_ms);
-  config_.task_manager->send(CheckpointCompleted{view_.job_id, view_.attempt, checkpoint_id});
-  for (const int64_t old : subsumed) {
-    if (Status removed = store_->remove(old); !removed) log_debug("old checkpoint stays", {{"checkpoint", old}});
-  }
-  view_.checkpoints_completed += 1;
-  view_.last_checkpoint_id = checkpoint_id;
-  notify_at_ms_ = now_ms + kNotifyAgainMs;
-  view_.last_checkpoint_ms = now_ms;
-  view_.last_checkpoint_duration_ms = now_ms - triggered_ms_;
-  view_.last_checkpoint_bytes = bytes;
-  metrics_.checkpoint_completed(now_ms - triggered_ms_, bytes, now_ms);
-  log_debug("checkpoint completed", {{"checkpoint", checkpoint_id}, {"bytes", bytes}});
-  end_when_settled();
+  fail(Error{ErrorCode::kTaskManagerLost, "the task manager " + task_manager + " was lost: " + reason, ""});
 }
 
-/// Behind the final checkpoint, once its output is published too.
-void JobMaster::end_when_settled() {
-  if (!coordinator_->ended() || !coordinator_->all_settled()) return;
-  change(JobState::kEnding);
-  config_.task_manager->send(CancelJob{view_.job_id, view_.attempt});
-}
-
-void JobMaster::drop_checkpoint(const AbortDecision& decision) {
-  view_.checkpoints_failed += 1;
-  metrics_.checkpoint_failed();
-  if (decision.checkpoint_id != 0) {
-    config_.task_manager->send(CheckpointAborted{view_.job_id, view_.attempt, decision.checkpoint_id});
-    if (Status removed = store_->remove(decision.checkpoint_id); !removed) {
-      log_debug("aborted checkpoint stays", {{"checkpoint", decision.checkpoint_id}});
-    }
-  }
-  const char* cause = decision.cause == AbortCause::kTimeout ? "timed out" : "failed";
-  log_warn(std::string("checkpoint ") + cause,
-           {{"checkpoint", decision.checkpoint_id}, {"missing_tasks", decision.missing.size()}});
-  if (!decision.fail_job) return;
-  fail(Error{ErrorCode::kCheckpointFailed,
-             std::to_string(coordinator_->failures_in_row()) + " checkpoints in a row " + cause,
-             "raise settings.checkpoint.timeout, or look for the step that is back-pressured"});
-}
-
-void JobMaster::fail(const Error& error) {
-  fail({"", std::string(error.info().code), error.message, error.help, config_.clock->wall_ms()},
-       error.info().retry == Retry::kPermanent);
-}
-
-void JobMaster::fail(JobFailure failure, bool permanent) {
-  if (view_.state != JobState::kRunning && view_.state != JobState::kEnding) return;  // the first failure counts
-  log_error("job failed",
-            {{"job", view_.name}, {"step", failure.step}, {"code", failure.code}, {"error", failure.message}});
-  view_.failure = std::move(failure);
-  permanent_failure_ = permanent;
-  if (const auto dropped = coordinator_->cancel()) {
-    if (Status removed = store_->remove(*dropped); !removed) log_debug("checkpoint stays", {{"checkpoint", *dropped}});
-  }
-  change(JobState::kFailing);
-  config_.task_manager->send(CancelJob{view_.job_id, view_.attempt});
+/// Tells every member that is still there; attempt_ended() follows when all have answered.
+void JobMaster::cancel_attempt() {
+  cancelling_ = members_;
+  send(CancelJob{view_.job_id, view_.attempt});
+  if (cancelling_.empty()) attempt_ended();
 }
 
 void JobMaster::attempt_ended() {
+  config_.slots->release(view_.job_id);
   switch (view_.state) {
     case JobState::kEnding:
       if (coordinator_->all_finished()) {
@@ -231,6 +220,9 @@ void JobMaster::attempt_ended() {
       return;
     case JobState::kFailing:
       restart_or_give_up();
+      return;
+    case JobState::kRestarting:
+      restart_at(config_.clock->wall_ms());
       return;
     case JobState::kCancelling:
       if (resumable_cancel_) {
@@ -244,43 +236,103 @@ void JobMaster::attempt_ended() {
   }
 }
 
+/// Behind the final checkpoint, once its output is published and its savepoint is written.
+void JobMaster::end_when_settled() {
+  if (view_.state != JobState::kRunning) return;
+  if (cancel_when_settled_ && coordinator_->all_settled()) {
+    request_cancel(resumable_cancel_, true);
+    return;
+  }
+  if (!coordinator_->ended() || !coordinator_->all_settled() || !copies_.empty()) return;
+  if (stop_requested_ && !stop_.savepoint.target.empty() && !stop_copied_) {
+    copy_savepoint(view_.last_checkpoint_id, stop_.savepoint);
+    if (!copies_.empty() || view_.state != JobState::kRunning) return;
+  }
+  change(JobState::kEnding);
+  cancel_attempt();
+}
+
+void JobMaster::fail(const Error& error) {
+  fail(failure_of(error, config_.clock->wall_ms()), error.info().retry == Retry::kPermanent);
+}
+
+void JobMaster::fail(JobFailure failure, bool permanent) {
+  if (view_.state != JobState::kRunning && view_.state != JobState::kEnding) return;  // the first failure counts
+  log_error("job failed",
+            {{"job", view_.name}, {"step", failure.step}, {"code", failure.code}, {"error", failure.message}});
+  note_failure(view_, std::move(failure));
+  permanent_failure_ = permanent;
+  if (const auto dropped = coordinator_->cancel()) {
+    fail_attached(*dropped, *view_.failure);
+    if (Status removed = store_->remove(*dropped); !removed) log_debug("checkpoint stays", {{"checkpoint", *dropped}});
+  }
+  change(JobState::kFailing);
+  if (replacement_ && replacement_->tried) take_back_replacement();
+  cancel_attempt();
+}
+
 void JobMaster::restart_or_give_up() {
-  if (stop_requested_ && !permanent_failure_) {
+  if (stop_requested_ && !permanent_failure_ && stop_.savepoint.trigger_id.empty()) {
     end(JobState::kSuspended, JobStatus::kSuspended);
     return;
   }
   const int64_t now_ms = config_.clock->wall_ms();
-  const std::optional<int64_t> delay = permanent_failure_ ? std::nullopt : restart_policy_.on_failure(now_ms);
+  std::optional<int64_t> delay;
+  if (std::exchange(took_back_, false)) {
+    delay = 0;
+  } else if (!permanent_failure_) {
+    delay = restart_policy_.on_failure(now_ms);
+  }
   if (!delay) {
     end(JobState::kFailed, JobStatus::kFailed);
     return;
   }
   change(JobState::kRestarting);
-  restart_at_ms_ = now_ms + *delay;
   view_.restarts += 1;
   metrics_.restarted();
   log_info("job restarts", {{"job", view_.name}, {"delay_ms", *delay}});
+  restart_at(now_ms + *delay);
 }
+
+void JobMaster::restart_at(int64_t at_ms) { restart_at_ms_ = at_ms; }
 
 void JobMaster::end(JobState state, JobStatus status) {
   change(state);
+  waits_for_slots_ = false;
+  view_.waiting_for.clear();
+  end_operations();
   if (Status written = store_->set_status(status); !written) {
     log_warn("the job's status was not written", {{"error", written.error().to_string()}});
   }
   log_info("job ended", {{"job", view_.name}, {"state", job_state_name(state)}});
 }
 
-void JobMaster::request_stop() {
+void JobMaster::request_stop(const StopOrder& order) {
+  if (is_terminal(view_.state)) return;
+  if (!order.savepoint.trigger_id.empty()) note_operation(view_, order.savepoint.trigger_id, OperationKind::kStop);
   stop_requested_ = true;
-  if (view_.state == JobState::kRunning) coordinator_->request_stop();
-  if (view_.state == JobState::kRestarting) end(JobState::kSuspended, JobStatus::kSuspended);
+  stop_ = order;
+  const bool nothing_runs = view_.state == JobState::kCreated || view_.state == JobState::kRestarting;
+  if (view_.state == JobState::kRunning) {
+    if (order.drain) {
+      send(EndInput{view_.job_id, view_.attempt});
+    } else {
+      coordinator_->request_stop();
+    }
+  } else if (nothing_runs && cancelling_.empty()) {
+    end(JobState::kSuspended, JobStatus::kSuspended);
+  }
   on_time();
 }
 
-void JobMaster::request_cancel(bool resumable) {
+void JobMaster::request_cancel(bool resumable, bool now) {
   resumable_cancel_ = resumable;
   if (is_terminal(view_.state) || view_.state == JobState::kCancelling) return;
-  if (view_.state == JobState::kRestarting) {
+  if (!now && view_.state == JobState::kRunning && !coordinator_->all_settled()) {
+    cancel_when_settled_ = true;
+    return;
+  }
+  if (view_.state == JobState::kCreated || (view_.state == JobState::kRestarting && cancelling_.empty())) {
     if (resumable) {
       change(JobState::kCanceled);
     } else {
@@ -288,32 +340,22 @@ void JobMaster::request_cancel(bool resumable) {
     }
     return;
   }
-  const bool told = view_.state == JobState::kFailing || view_.state == JobState::kEnding;
+  const bool told = !cancelling_.empty();
   if (coordinator_) (void)coordinator_->cancel();
   change(JobState::kCancelling);
-  if (!told) config_.task_manager->send(CancelJob{view_.job_id, view_.attempt});
-}
-
-void JobMaster::request_checkpoint() {
-  if (view_.state == JobState::kRunning) coordinator_->request_checkpoint();
-  on_time();
+  if (!told) cancel_attempt();
 }
 
 void JobMaster::on_time() {
   const int64_t now_ms = config_.clock->wall_ms();
   if (view_.state == JobState::kRestarting && now_ms >= restart_at_ms_) {
     restart_at_ms_ = INT64_MAX;
-    Status deployed;
     if (auto raised = store_->raise_attempt(); !raised) {
-      deployed = std::unexpected(raised.error());
-    } else {
-      deployed = deploy();
-    }
-    if (!deployed) {
-      const Error& error = deployed.error();
-      view_.failure = JobFailure{"", std::string(error.info().code), error.message, error.help, now_ms};
+      note_failure(view_, failure_of(raised.error(), now_ms));
       end(JobState::kFailed, JobStatus::kFailed);
+      return;
     }
+    deploy_or_fail();
     return;
   }
   if (view_.state != JobState::kRunning) return;
@@ -326,30 +368,7 @@ void JobMaster::notify_again() {
   const int64_t now_ms = config_.clock->wall_ms();
   if (coordinator_->all_settled() || now_ms < notify_at_ms_) return;
   notify_at_ms_ = now_ms + kNotifyAgainMs;
-  config_.task_manager->send(CheckpointCompleted{view_.job_id, view_.attempt, view_.last_checkpoint_id});
-}
-
-void JobMaster::trigger_if_due() {
-  const TriggerDecision decision = coordinator_->decide_trigger(config_.clock->wall_ms());
-  if (decision.kind == TriggerDecision::Kind::kTrigger) trigger(decision.final);
-}
-
-void JobMaster::trigger(bool final) {
-  const int64_t now_ms = config_.clock->wall_ms();
-  auto id = store_->reserve_checkpoint_id();
-  if (!id) {
-    if (id.error().code == ErrorCode::kSuperseded) {
-      fail(id.error());
-      return;
-    }
-    log_warn("no checkpoint can be started", {{"error", id.error().to_string()}});
-    if (auto decision = coordinator_->storage_failed(0, now_ms)) drop_checkpoint(*decision);
-    return;
-  }
-  coordinator_->started(*id, final, now_ms);
-  triggered_ms_ = now_ms;
-  final_in_flight_ = final;
-  config_.task_manager->send(TriggerCheckpoint{view_.job_id, view_.attempt, *id, final});
+  send(CheckpointCompleted{view_.job_id, view_.attempt, view_.last_checkpoint_id});
 }
 
 int64_t JobMaster::next_deadline_ms() const {
@@ -358,7 +377,7 @@ int64_t JobMaster::next_deadline_ms() const {
   int64_t next = INT64_MAX;
   if (coordinator_->in_flight()) next = triggered_ms_ + config_.graph->settings.checkpoint.timeout_ms;
   const TriggerDecision decision = coordinator_->decide_trigger(config_.clock->wall_ms());
-  if (decision.kind == TriggerDecision::Kind::kTrigger) return config_.clock->wall_ms();
+  if (decision.kind == TriggerDecision::Kind::kTrigger && !cancel_when_settled_) return config_.clock->wall_ms();
   if (decision.at_ms >= 0) next = std::min(next, decision.at_ms);
   if (!coordinator_->all_settled()) next = std::min(next, notify_at_ms_);
   return next;

@@ -14,11 +14,11 @@ struct JobStateRow {
 
 using enum JobState;
 const JobStateRow kJobStates[] = {
-    {kCreated, "CREATED", {kRunning, kFailed}},
-    {kRunning, "RUNNING", {kEnding, kFailing, kCancelling, kSuspended}},
+    {kCreated, "CREATED", {kRunning, kFailed, kSuspended, kCanceled}},
+    {kRunning, "RUNNING", {kEnding, kFailing, kRestarting, kCancelling, kSuspended}},
     {kEnding, "ENDING", {kFinished, kSuspended, kFailing, kCancelling}},
     {kFailing, "FAILING", {kRestarting, kFailed, kSuspended, kCancelling}},
-    {kRestarting, "RESTARTING", {kRunning, kFailed, kSuspended, kCanceled}},
+    {kRestarting, "RESTARTING", {kRunning, kFailing, kFailed, kSuspended, kCancelling, kCanceled}},
     {kCancelling, "CANCELLING", {kCanceled, kFailed}},
     {kFinished, "FINISHED", {}},
     {kSuspended, "SUSPENDED", {}},

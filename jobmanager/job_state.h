@@ -7,7 +7,7 @@
 namespace millrace {
 
 enum class JobState : uint8_t {
-  kCreated,
+  kCreated,  // waits for slots
   kRunning,
   kEnding,      // the final checkpoint is complete, tasks are being closed
   kFailing,     // a task failed, the others are being cancelled

@@ -4,13 +4,28 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <thread>
 
 namespace millrace {
 
 struct JobThread::Impl {
-  explicit Impl(JobMasterConfig config) : clock(*config.clock), master(std::move(config)) {}
+  Impl(JobMasterConfig config, std::function<void()> end)
+      : clock(*config.clock), on_end(std::move(end)), master(with_copies(std::move(config))) {}
+
+  /// Savepoints are copied beside the job's thread.
+  JobMasterConfig with_copies(JobMasterConfig config) {
+    config.copy_aside = [this](const std::string& trigger_id, std::function<Status()> copy) {
+      std::erase_if(copies, [](const std::future<void>& done) {
+        return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+      });
+      copies.push_back(std::async(std::launch::async, [this, trigger_id, copy = std::move(copy)] {
+        post([trigger_id, status = copy()](JobMaster& job) { job.savepoint_written(trigger_id, status); });
+      }));
+    };
+    return config;
+  }
 
   void post(std::function<void(JobMaster&)> event) {
     {
@@ -39,6 +54,9 @@ struct JobThread::Impl {
       lock.lock();
       publish();
     }
+    const bool over = is_terminal(view.state);
+    lock.unlock();
+    if (over && on_end) on_end();
   }
 
   void wait_for_event(std::unique_lock<std::mutex>& lock, int64_t timeout_ms) {
@@ -52,21 +70,26 @@ struct JobThread::Impl {
 
   void publish() {
     view = master.view();
+    graph = master.graph();
     if (is_terminal(view.state)) ended.notify_all();
   }
 
   Clock& clock;
+  std::function<void()> on_end;
+  std::vector<std::future<void>> copies;  // touched by the job's thread, and by stop() behind it
   JobMaster master;
   mutable std::mutex mutex;
   std::condition_variable wake;
   mutable std::condition_variable ended;
   std::deque<std::function<void(JobMaster&)>> events;
   JobView view;
+  std::shared_ptr<const JobGraph> graph;
   bool stopping = false;
   std::thread thread;
 };
 
-JobThread::JobThread(JobMasterConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
+JobThread::JobThread(JobMasterConfig config, std::function<void()> on_end)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(on_end))) {}
 
 JobThread::~JobThread() { stop(); }
 
@@ -77,26 +100,48 @@ void JobThread::stop() {
   }
   impl_->wake.notify_one();
   if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->copies.clear();  // waits for them
 }
 
 Status JobThread::start() {
   MR_TRY(impl_->master.start());
-  impl_->view = impl_->master.view();
+  impl_->publish();
   impl_->thread = std::thread([impl = impl_.get()] { impl->loop(); });
   return {};
 }
 
-void JobThread::post(ToJobManager message) {
-  impl_->post([message = std::move(message)](JobMaster& master) { master.handle(message); });
+void JobThread::post(ToJobManager message, std::string task_manager) {
+  impl_->post([message = std::move(message), from = std::move(task_manager)](JobMaster& master) {
+    master.handle(message, from);
+  });
 }
-void JobThread::request_stop() {
-  impl_->post([](JobMaster& master) { master.request_stop(); });
+void JobThread::task_manager_lost(std::string task_manager, std::string reason) {
+  impl_->post([task_manager = std::move(task_manager), reason = std::move(reason)](JobMaster& master) {
+    master.task_manager_lost(task_manager, reason);
+  });
 }
-void JobThread::request_cancel(bool resumable) {
-  impl_->post([=](JobMaster& master) { master.request_cancel(resumable); });
+void JobThread::slots_changed() {
+  impl_->post([](JobMaster& master) { master.slots_changed(); });
 }
-void JobThread::request_checkpoint() {
-  impl_->post([](JobMaster& master) { master.request_checkpoint(); });
+void JobThread::request_stop(StopOrder order) {
+  impl_->post([order = std::move(order)](JobMaster& master) { master.request_stop(order); });
+}
+void JobThread::request_cancel(bool resumable, bool now) {
+  impl_->post([=](JobMaster& master) { master.request_cancel(resumable, now); });
+}
+void JobThread::request_checkpoint(std::string trigger_id) {
+  impl_->post([trigger_id = std::move(trigger_id)](JobMaster& master) { master.request_checkpoint(trigger_id); });
+}
+void JobThread::request_savepoint(SavepointOrder order) {
+  impl_->post([order = std::move(order)](JobMaster& master) { master.request_savepoint(order); });
+}
+void JobThread::request_replacement(ReplaceOrder order) {
+  impl_->post([order = std::move(order)](JobMaster& master) { master.request_replacement(order); });
+}
+
+std::shared_ptr<const JobGraph> JobThread::graph() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->graph;
 }
 
 JobView JobThread::view() const {

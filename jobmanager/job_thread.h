@@ -11,7 +11,8 @@ namespace millrace {
 
 class JobThread {
  public:
-  explicit JobThread(JobMasterConfig config);
+  /// `on_end`: called once on the job's thread when the job has ended by itself; may be empty.
+  explicit JobThread(JobMasterConfig config, std::function<void()> on_end = {});
   ~JobThread();
   JobThread(const JobThread&) = delete;
   JobThread& operator=(const JobThread&) = delete;
@@ -23,11 +24,17 @@ class JobThread {
   void stop();
 
   // Any thread.
-  void post(ToJobManager message);
-  void request_stop();
-  void request_cancel(bool resumable);
-  void request_checkpoint();
+  void post(ToJobManager message, std::string task_manager = "local");
+  void task_manager_lost(std::string task_manager, std::string reason);
+  void slots_changed();
+  void request_stop(StopOrder order = {});
+  void request_cancel(bool resumable, bool now = true);
+  void request_checkpoint(std::string trigger_id = {});
+  void request_savepoint(SavepointOrder order);
+  void request_replacement(ReplaceOrder order);
   [[nodiscard]] JobView view() const;
+  /// What the job runs now.
+  [[nodiscard]] std::shared_ptr<const JobGraph> graph() const;
   /// Waits until the job has ended. False: `timeout_ms` passed before (-1: no limit).
   bool wait(int64_t timeout_ms = -1) const;
 

@@ -18,6 +18,8 @@ struct JobFailure {
   std::string message;
   std::string help;
   int64_t at_ms = 0;
+  int64_t restored_checkpoint = 0;  // where the attempt that failed had started from
+  int64_t repeated = 1;             // how many times in a row the same failure came from there
 };
 
 /// A subtask of the attempt that runs now.
@@ -43,6 +45,17 @@ struct CheckpointView {
   std::string failure;
 };
 
+enum class OperationKind : uint8_t { kSavepoint, kStop, kCheckpoint, kRescale, kUpgrade };
+
+/// A request that takes time.
+struct OperationView {
+  std::string trigger_id;  // 32 hex digits
+  OperationKind kind = OperationKind::kSavepoint;
+  bool done = false;
+  std::string path;                     // of the savepoint or checkpoint, when done well
+  std::optional<JobFailure> failure{};  // when done badly
+};
+
 struct JobView {
   std::string job_id;
   std::string name;
@@ -66,6 +79,7 @@ struct JobView {
   std::vector<TaskView> subtasks{};
   std::vector<CheckpointView> recent_checkpoints{};  // newest first, at most 10
   std::vector<JobFailure> failures{};                // newest first, at most 16
+  std::vector<OperationView> operations{};           // newest first, at most 32
 };
 
 }  // namespace millrace

@@ -66,6 +66,10 @@ void for_each_field(CheckpointAborted& m, F&& f) {
   f("checkpoint_id", m.checkpoint_id);
 }
 template <class F>
+void for_each_field(EndInput& m, F&& f) {
+  for_each_job_field(m, f);
+}
+template <class F>
 void for_each_field(CancelJob& m, F&& f) {
   for_each_job_field(m, f);
 }
@@ -121,12 +125,61 @@ void for_each_field(JobCancelled& m, F&& f) {
   for_each_job_field(m, f);
 }
 
+template <class F>
+void for_each_field(RegisterTaskManager& m, F&& f) {
+  f("id", m.id);
+  f("version", m.version);
+  f("token", m.token);
+  f("slots", m.slots);
+  f("data_address", m.data_address);
+  f("rest_address", m.rest_address);
+  f("memory_bytes", m.memory_bytes);
+}
+template <class F>
+void for_each_field(ReadNonce& m, F&& f) {
+  f("path", m.path);
+}
+template <class F>
+void for_each_field(StorageNonce& m, F&& f) {
+  f("content", m.content);
+  f("error", m.error);
+}
+template <class F>
+void for_each_field(Registered& m, F&& f) {
+  f("job_manager", m.job_manager);
+}
+template <class F>
+void for_each_field(RegistrationRefused& m, F&& f) {
+  f("error_code", m.error_code);
+  f("message", m.message);
+  f("help", m.help);
+  f("final", m.final);
+}
+template <class F>
+void for_each_field(MetricsReport& m, F&& f) {
+  f("samples", m.samples);
+}
+template <class F>
+void for_each_field(MetricSample& m, F&& f) {
+  f("name", m.name);
+  f("help", m.help);
+  f("kind", m.kind);
+  f("labels", m.labels);
+  f("value", m.value);
+}
+template <class F>
+void for_each_field(std::pair<std::string, std::string>& m, F&& f) {
+  f("name", m.first);
+  f("value", m.second);
+}
+
 template <class M>
 constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, DeployJob>) return "DeployJob";
   if constexpr (std::is_same_v<M, TriggerCheckpoint>) return "TriggerCheckpoint";
   if constexpr (std::is_same_v<M, CheckpointCompleted>) return "CheckpointCompleted";
   if constexpr (std::is_same_v<M, CheckpointAborted>) return "CheckpointAborted";
+  if constexpr (std::is_same_v<M, EndInput>) return "EndInput";
   if constexpr (std::is_same_v<M, CancelJob>) return "CancelJob";
   if constexpr (std::is_same_v<M, TaskRunning>) return "TaskRunning";
   if constexpr (std::is_same_v<M, SnapshotTaken>) return "SnapshotTaken";
@@ -136,6 +189,12 @@ constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, RestoredSettled>) return "RestoredSettled";
   if constexpr (std::is_same_v<M, EpochSettled>) return "EpochSettled";
   if constexpr (std::is_same_v<M, JobCancelled>) return "JobCancelled";
+  if constexpr (std::is_same_v<M, RegisterTaskManager>) return "RegisterTaskManager";
+  if constexpr (std::is_same_v<M, ReadNonce>) return "ReadNonce";
+  if constexpr (std::is_same_v<M, StorageNonce>) return "StorageNonce";
+  if constexpr (std::is_same_v<M, Registered>) return "Registered";
+  if constexpr (std::is_same_v<M, RegistrationRefused>) return "RegistrationRefused";
+  if constexpr (std::is_same_v<M, MetricsReport>) return "MetricsReport";
 }
 
 template <class T>
@@ -158,6 +217,8 @@ template <class T>
 Json to_wire(T value) {
   if constexpr (std::is_arithmetic_v<T>) {
     return value;
+  } else if constexpr (std::is_enum_v<T>) {
+    return static_cast<std::underlying_type_t<T>>(value);
   } else if constexpr (std::is_same_v<T, std::string>) {
     // Texts may hold any bytes, which a CBOR text string may not.
     return Json::binary({value.begin(), value.end()});
@@ -187,6 +248,8 @@ template <class T>
 void from_wire(const Json& json, T& out) {
   if constexpr (std::is_arithmetic_v<T>) {
     out = json.get<T>();
+  } else if constexpr (std::is_enum_v<T>) {
+    out = static_cast<T>(json.get<std::underlying_type_t<T>>());
   } else if constexpr (std::is_same_v<T, std::string>) {
     const auto& bytes = json.get_binary();
     out.assign(bytes.begin(), bytes.end());
@@ -239,7 +302,12 @@ Result<Variant> decode_any(std::string_view bytes) {
 std::string encode_message(const ToTaskManager& message) { return encode_any(message); }
 std::string encode_message(const ToJobManager& message) { return encode_any(message); }
 
+std::string encode_frame(const FromTaskManager& message) { return encode_any(message); }
+std::string encode_frame(const FromJobManager& message) { return encode_any(message); }
+
 Result<ToTaskManager> decode_to_task_manager(std::string_view bytes) { return decode_any<ToTaskManager>(bytes); }
 Result<ToJobManager> decode_to_job_manager(std::string_view bytes) { return decode_any<ToJobManager>(bytes); }
+Result<FromTaskManager> decode_from_task_manager(std::string_view bytes) { return decode_any<FromTaskManager>(bytes); }
+Result<FromJobManager> decode_from_job_manager(std::string_view bytes) { return decode_any<FromJobManager>(bytes); }
 
 }  // namespace millrace

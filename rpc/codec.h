@@ -13,8 +13,13 @@ namespace millrace {
 std::string encode_message(const ToTaskManager& message);
 std::string encode_message(const ToJobManager& message);
 
+std::string encode_frame(const FromTaskManager& message);
+std::string encode_frame(const FromJobManager& message);
+
 /// kBadMessage when the bytes are damaged or of an unknown type.
 Result<ToTaskManager> decode_to_task_manager(std::string_view bytes);
 Result<ToJobManager> decode_to_job_manager(std::string_view bytes);
+Result<FromTaskManager> decode_from_task_manager(std::string_view bytes);
+Result<FromJobManager> decode_from_job_manager(std::string_view bytes);
 
 }  // namespace millrace

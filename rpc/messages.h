@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/metrics.h"
 #include "state/protocol/task_snapshot.h"
 
 namespace millrace {
@@ -51,6 +52,11 @@ struct CheckpointAborted {
   std::string job_id;
   int64_t attempt = 0;
   int64_t checkpoint_id = 0;
+};
+/// Sources act as if their input had ended: the job drains and finishes.
+struct EndInput {
+  std::string job_id;
+  int64_t attempt = 0;
 };
 struct CancelJob {
   std::string job_id;
@@ -114,8 +120,52 @@ struct JobCancelled {
   int64_t attempt = 0;
 };
 
-using ToTaskManager = std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, CancelJob>;
+using ToTaskManager =
+    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, EndInput, CancelJob>;
 using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, RestoredSettled,
                                   EpochSettled, JobCancelled>;
+
+// Between the processes themselves: RegisterTaskManager -> ReadNonce -> StorageNonce -> Registered, or
+// RegistrationRefused at either step. A connection begins with it, and is of no use before.
+struct RegisterTaskManager {
+  std::string id;  // random per process: a process that starts again is another task manager
+  std::string version;
+  std::string token;  // where the job manager asks for one
+  uint32_t slots = 0;
+  std::string data_address;
+  std::string rest_address;
+  uint64_t memory_bytes = 0;
+};
+/// The file proves that both see the same checkpoint storage.
+struct ReadNonce {
+  std::string path;
+};
+struct StorageNonce {
+  std::string content;  // "" when the file is not there
+  std::string error;
+};
+/// From now on jobs may be deployed. All that the task manager ran before is to be ended.
+struct Registered {
+  std::string job_manager;  // random per process
+};
+struct RegistrationRefused {
+  std::string error_code;
+  std::string message;
+  std::string help;
+  bool final = false;  // trying again is of no use
+};
+/// All series of the jobs on the task manager; once a second while there are any, and once empty after that.
+struct MetricsReport {
+  std::vector<MetricSample> samples;
+};
+
+template <class... A, class... B>
+std::variant<A..., B...> joined_variants(const std::variant<A...>&, const std::variant<B...>&);
+
+/// What travels over one connection in either direction.
+using FromTaskManager =
+    decltype(joined_variants(std::variant<RegisterTaskManager, StorageNonce, MetricsReport>{}, ToJobManager{}));
+using FromJobManager =
+    decltype(joined_variants(std::variant<ReadNonce, Registered, RegistrationRefused>{}, ToTaskManager{}));
 
 }  // namespace millrace

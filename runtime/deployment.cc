@@ -162,6 +162,10 @@ void Deployment::checkpoint_completed(int64_t checkpoint_id) {
   for (const auto& worker : workers_) worker->checkpoint_completed(checkpoint_id);
 }
 
+void Deployment::end_input() {
+  for (const auto& worker : workers_) worker->end_input();
+}
+
 void Deployment::stop() {
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();

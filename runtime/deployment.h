@@ -74,6 +74,8 @@ class Deployment {
   void start();
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
   void checkpoint_completed(int64_t checkpoint_id);
+  /// Sources act as if their input had ended: everything drains, and the tasks finish.
+  void end_input();
   /// Ends all workers behind the commands given before, and waits for them.
   void stop();
 

@@ -66,6 +66,8 @@ class SourceTask {
 
   SnapshotPartPtr snapshot(int64_t checkpoint_id);
   void checkpoint_completed(int64_t checkpoint_id);
+  /// From now on the source acts as if its input had ended.
+  void end_input() { reader_ended_ = true; }
 
  private:
   Status load(const RestoredState& restored);

@@ -178,6 +178,10 @@ void Task::checkpoint_completed(int64_t checkpoint_id) {
   if (!status) fail(status.error());
 }
 
+void Task::end_input() {
+  if (parts_.source) parts_.source->end_input();
+}
+
 int64_t Task::next_wakeup_ms() const {
   if (failed_ || !opened_) return INT64_MAX;
   int64_t next = parts_.outputs.next_flush_ms();

@@ -72,6 +72,8 @@ class Task {
   /// Sources inject the barrier; other tasks get it through their channels.
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
   void checkpoint_completed(int64_t checkpoint_id);
+  /// A source acts as if its input had ended.
+  void end_input();
   [[nodiscard]] bool failed() const { return failed_; }
 
  private:

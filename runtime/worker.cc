@@ -43,6 +43,10 @@ void Worker::checkpoint_completed(int64_t checkpoint_id) {
   post([=](Task& task) { task.checkpoint_completed(checkpoint_id); });
 }
 
+void Worker::end_input() {
+  post([](Task& task) { task.end_input(); });
+}
+
 bool Worker::handle_mail() {
   if (!has_mail_.load(std::memory_order_acquire)) return false;
   std::vector<std::function<void(Task&)>> mail;

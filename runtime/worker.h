@@ -33,6 +33,7 @@ class Worker {
   // Any thread.
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
   void checkpoint_completed(int64_t checkpoint_id);
+  void end_input();
   /// The thread ends behind the commands posted before; join() waits for it.
   void stop();
   void join();

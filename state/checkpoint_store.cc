@@ -10,6 +10,7 @@
 #include "core/crash_point.h"
 #include "state/directory_lock.h"
 #include "state/job_record.h"
+#include "state/savepoint.h"
 
 namespace millrace {
 
@@ -94,36 +95,6 @@ Result<FoundCheckpoints> find_checkpoints(FileSystem& fs, const std::string& dir
   return found;
 }
 
-Status copy_durably(FileSystem& fs, const std::string& from, const std::string& to) {
-  MR_ASSIGN(const auto source, fs.open(from));
-  MR_ASSIGN(const auto target, fs.create(to));
-  std::string piece(1 << 20, '\0');
-  for (uint64_t at = 0;;) {
-    MR_ASSIGN(const size_t read, source->read_at(at, piece.data(), piece.size()));
-    if (read == 0) break;
-    MR_TRY(target->append(std::string_view(piece).substr(0, read)));
-    at += read;
-  }
-  MR_TRY(target->sync());
-  return target->close();
-}
-
-// Output written ahead that the restored state still has to publish: <job>/segments/<sink>/<lane>/<file>.
-Status copy_segments(FileSystem& fs, const std::string& from, const std::string& to, int depth = 0) {
-  if (!fs.exists(from)) return {};
-  MR_TRY(fs.create_directories(to));
-  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(from));
-  for (const DirEntry& entry : entries) {
-    const std::string source = join_path(from, entry.name);
-    const std::string target = join_path(to, entry.name);
-    if (entry.is_directory && depth < 2) MR_TRY(copy_segments(fs, source, target, depth + 1));
-    // One without its final name belongs to no checkpoint.
-    if (!entry.is_directory && !entry.name.starts_with("open-")) MR_TRY(copy_durably(fs, source, target));
-  }
-  MR_TRY(fs.sync_directory(to));
-  return fs.sync_directory(parent_path(to));
-}
-
 Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string& where) {
   if (saved == wanted) return {};
   return make_error(ErrorCode::kIncompatibleState,
@@ -164,7 +135,7 @@ Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& ch
   const std::string path = join_path(directory, kMetadataName);
   if (!fs.exists(path)) {
     return make_error(ErrorCode::kMissingState, chk_directory + " is not a completed checkpoint (no _metadata in it)",
-                      "give the path of a chk-<number> directory");
+                      "give the path of a chk-<number> directory or of a savepoint");
   }
   MR_ASSIGN(const std::string bytes, fs.read_all(path));
   MR_ASSIGN(CheckpointMetadata metadata, decode_checkpoint_metadata(bytes, path));
@@ -255,6 +226,8 @@ struct CheckpointStore::Impl {
       if (parent != absolute_path(directory)) {
         MR_TRY(copy_segments(fs, join_path(parent, "segments"), join_path(directory, "segments")));
       }
+      // A savepoint has its own.
+      MR_TRY(copy_segments(fs, join_path(absolute_path(path), "segments"), join_path(directory, "segments")));
       record.attempt = std::max(record.attempt, metadata.attempt);
     } else {
       record.job_id = JobId::generate(random);
@@ -501,6 +474,12 @@ Status CheckpointStore::set_status(JobStatus status) {
   MR_TRY(impl_->check_ownership());
   impl_->record.status = status;
   if (status != JobStatus::kRunning) impl_->reserved = impl_->record.next_checkpoint_id;  // gives the rest back
+  return impl_->write_record(false, true);
+}
+
+Status CheckpointStore::set_spec(std::string spec) {
+  MR_TRY(impl_->check_ownership());
+  impl_->record.spec = std::move(spec);
   return impl_->write_record(false, true);
 }
 

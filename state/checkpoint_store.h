@@ -102,6 +102,8 @@ class CheckpointStore {
   /// last step stays, because a successor may have restored it. Failing is harmless: the next start sweeps.
   Status remove(int64_t checkpoint_id);
   Status set_status(JobStatus status);
+  /// The job file that the next start of the job reads.
+  Status set_spec(std::string spec);
   /// kSuperseded when the newest record carries another attempt or incarnation than ours.
   Status check_ownership();
 

@@ -1,6 +1,7 @@
 #include "taskmanager/running_job.h"
 
 #include "plan/planner.h"
+#include "state/checkpoint_store.h"
 #include "state/snapshot_file.h"
 #include "taskmanager/network/data_network.h"
 #include "taskmanager/restored_steps.h"
@@ -21,6 +22,15 @@ Result<std::shared_ptr<const JobGraph>> plan_deployed_job(const TaskManagerConfi
   return make_error(ErrorCode::kBadMessage, std::move(message));
 }
 
+/// The job manager wrote the attempt's record before it deployed: a task manager that does not see it would write its
+/// snapshots where nobody finds them.
+Status check_storage(FileSystem& fs, const DeployJob& message) {
+  if (message.job_directory.empty() || fs.exists(job_record_path(message.job_directory, message.attempt))) return {};
+  return make_error(ErrorCode::kMissingState,
+                    "this task manager does not see the job's directory " + message.job_directory,
+                    "mount the same directory under the same path on every machine, or change checkpoint.dir");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RunningJob>> RunningJob::start(const TaskManagerConfig& config, const DeployJob& deploy,
@@ -36,6 +46,7 @@ RunningJob::~RunningJob() {
 }
 
 Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& message) {
+  MR_TRY(check_storage(*config.fs, message));
   DeploymentConfig deployment;
   MR_ASSIGN(deployment.graph, plan_deployed_job(config, message.spec_yaml));
   const uint32_t max_parallelism = deployment.graph->settings.max_parallelism;
@@ -96,6 +107,8 @@ void RunningJob::checkpoint_completed(const CheckpointCompleted& message) {
 }
 
 void RunningJob::checkpoint_aborted(const CheckpointAborted& message) { snapshots_->abort(message.checkpoint_id); }
+
+void RunningJob::end_input() { deployment_->end_input(); }
 
 void RunningJob::running(TaskId task) { job_manager_.send(TaskRunning{job_id_, attempt_, task}); }
 

@@ -21,6 +21,7 @@ class RunningJob final : public DeploymentEvents {
   void trigger_checkpoint(const TriggerCheckpoint& message);
   void checkpoint_completed(const CheckpointCompleted& message);
   void checkpoint_aborted(const CheckpointAborted& message);
+  void end_input();
 
   // DeploymentEvents, on worker threads.
   void running(TaskId task) override;

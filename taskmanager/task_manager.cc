@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/log.h"
 #include "taskmanager/running_job.h"
@@ -27,8 +28,15 @@ struct TaskManager::Impl {
   void loop() {
     std::unique_lock lock(mutex);
     while (true) {
-      wake.wait(lock, [&] { return stopping || !queue.empty(); });
+      wake.wait(lock, [&] { return stopping || cancel_everything || !queue.empty(); });
       if (stopping) break;
+      const bool everything = std::exchange(cancel_everything, false);
+      if (everything) {
+        lock.unlock();
+        jobs.clear();
+        lock.lock();
+        continue;
+      }
       ToTaskManager message = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
@@ -68,6 +76,9 @@ struct TaskManager::Impl {
   void handle(const CheckpointAborted& message) {
     if (RunningJob* job = job_of(message)) job->checkpoint_aborted(message);
   }
+  void handle(const EndInput& message) {
+    if (RunningJob* job = job_of(message)) job->end_input();
+  }
   void handle(const CancelJob& message) {
     if (job_of(message) != nullptr) jobs.erase(message.job_id);
     job_manager.send(JobCancelled{message.job_id, message.attempt});
@@ -80,6 +91,7 @@ struct TaskManager::Impl {
   std::condition_variable wake;
   std::deque<ToTaskManager> queue;
   bool stopping = false;
+  bool cancel_everything = false;
   std::thread thread;
 };
 
@@ -91,6 +103,15 @@ void TaskManager::receive(ToTaskManager message) {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->queue.push_back(std::move(message));
+  }
+  impl_->wake.notify_one();
+}
+
+void TaskManager::cancel_all() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->queue.clear();
+    impl_->cancel_everything = true;
   }
   impl_->wake.notify_one();
 }

@@ -40,6 +40,8 @@ class TaskManager {
 
   /// Any thread.
   void receive(ToTaskManager message);
+  /// Ends all jobs behind what is being handled; what was received before is dropped. Does not wait.
+  void cancel_all();
 
  private:
   struct Impl;

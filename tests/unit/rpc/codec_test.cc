@@ -47,6 +47,41 @@ TEST_CASE("Every answer of a task survives its wire form as its own type") {
   REQUIRE(std::get<SnapshotTaken>(*taken).finished);
 }
 
+TEST_CASE("A deployment names its members and which of them has which slot") {
+  DeployJob deploy;
+  deploy.members = {{"a", "10.0.0.1:7000"}, {"b", "10.0.0.2:7000"}};
+  deploy.slots = {0, 1, 1, 0};
+  deploy.member = 1;
+  const auto decoded = decode_to_task_manager(encode_message(ToTaskManager(deploy)));
+  REQUIRE(decoded.has_value());
+  const auto& copy = std::get<DeployJob>(*decoded);
+  REQUIRE(copy.members.size() == 2);
+  REQUIRE(copy.members[1].task_manager == "b");
+  REQUIRE(copy.members[1].data_address == "10.0.0.2:7000");
+  REQUIRE(copy.slots == deploy.slots);
+  REQUIRE(copy.member == 1);
+}
+
+TEST_CASE("Frames of a connection carry registration and messages of jobs alike") {
+  MetricsReport report;
+  report.samples = {{"millrace_x", "help", MetricKind::kGauge, {{"step", "a"}, {"subtask", "1"}}, 2.5}};
+  const std::vector<FromTaskManager> messages{RegisterTaskManager{"id", "0.1", "", 4, "h:1", "h:2", 1ULL << 33},
+                                              StorageNonce{"n", ""}, report, TaskRunning{"j", 1, {2, 3}}};
+  for (const FromTaskManager& message : messages) {
+    const auto decoded = decode_from_task_manager(encode_frame(message));
+    REQUIRE(decoded.has_value());
+    REQUIRE(decoded->index() == message.index());
+    REQUIRE(encode_frame(*decoded) == encode_frame(message));
+  }
+  const auto copy = decode_from_task_manager(encode_frame(messages[2]));
+  const MetricSample& sample = std::get<MetricsReport>(*copy).samples.at(0);
+  REQUIRE(sample.labels == report.samples[0].labels);
+  REQUIRE(sample.kind == MetricKind::kGauge);
+  REQUIRE(sample.value == 2.5);
+  const auto cancel = decode_from_job_manager(encode_frame(FromJobManager(CancelJob{"j", 3})));
+  REQUIRE(std::get<CancelJob>(*cancel).attempt == 3);
+}
+
 TEST_CASE("Damaged and unknown messages are refused") {
   std::string bytes = encode_message(ToTaskManager(CancelJob{"j", 1}));
   REQUIRE(decode_to_task_manager(bytes.substr(0, bytes.size() / 2)).error().code == ErrorCode::kBadMessage);

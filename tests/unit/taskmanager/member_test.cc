@@ -9,6 +9,7 @@
 #include "functions/aggregates/register.h"
 #include "functions/register_all.h"
 #include "runtime/operators/register_all.h"
+#include "state/checkpoint_store.h"
 #include "taskmanager/task_manager.h"
 #include "tests/unit/taskmanager/network_support.h"
 
@@ -98,7 +99,11 @@ class Reports final : public JobManagerLink {
 
 /// Task managers in one process, with a data port each.
 struct Members {
-  explicit Members(uint32_t count) : network(count) {
+  explicit Members(uint32_t count, bool sees_storage = true) : network(count) {
+    if (sees_storage) {
+      REQUIRE(disk.create_directories("/jobs/members").has_value());
+      REQUIRE(write_file_durably(disk, job_record_path("/jobs/members", 1), "{}").has_value());
+    }
     for (uint32_t i = 0; i < count; ++i) {
       TaskManagerConfig config;
       config.registry = &registry;
@@ -170,6 +175,14 @@ TEST_CASE("When a task manager dies the others report the job as failed, with a 
     REQUIRE(failed.error_code == "E0510");
     REQUIRE(failed.message.find("task manager `tm2`") != std::string::npos);
   }
+}
+
+TEST_CASE("A task manager that does not see the job's directory runs nothing") {
+  Members members(1, false);
+  members.deploy(job_yaml("rows: 10"), {0, 0, 0});
+  members.reports.wait([&] { return !members.reports.failures().empty(); });
+  REQUIRE(members.reports.failures()[0].message == "this task manager does not see the job's directory /jobs/members");
+  REQUIRE(members.reports.failures()[0].error_code == "E0403");
 }
 
 TEST_CASE("A deployment over several members on a task manager without a data port is refused") {
