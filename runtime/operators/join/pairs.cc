@@ -24,10 +24,7 @@ bool load_join_row(ByteReader& in, JoinRow& row) {
 Result<std::unique_ptr<JoinPairs>> JoinPairs::make(const JoinConfig& config) {
   auto pairs = std::make_unique<JoinPairs>();
   pairs->config_ = &config;
-  if (config.where) {
-    MR_ASSIGN(pairs->where_, Predicate::make(config.where));
-  }
-  MR_ASSIGN(pairs->select_, Evaluator::make(config.select));
+  MR_ASSIGN(pairs->projection_, JoinProjection::make(config));
   pairs->queue_ = pairs->empty();
   return pairs;
 }
@@ -65,19 +62,13 @@ Batch JoinPairs::to_batch(const Combined& combined, uint32_t rows) {
 }
 
 Status JoinPairs::test(const std::vector<JoinPair>& pairs, std::vector<uint8_t>& passes) {
-  passes.assign(pairs.size(), where_ ? 0 : 1);
-  if (!where_ || pairs.empty()) return {};
-  Combined combined = empty();
-  std::vector<uint32_t> selected;
-  for (const JoinPair& pair : pairs) {
-    MR_TRY(append(combined, pair));
-    selected.push_back(static_cast<uint32_t>(selected.size()));
+  if (!projection_.has_where()) {
+    passes.assign(pairs.size(), 1);
+    return {};
   }
-  RowErrors errors;
-  where_->filter(to_batch(combined, static_cast<uint32_t>(pairs.size())), selected, errors);
-  if (!errors.empty()) return make_error(ErrorCode::kEvaluation, "`where`: " + errors.rows().front().second);
-  for (const uint32_t row : selected) passes[row] = 1;
-  return {};
+  Combined combined = empty();
+  for (const JoinPair& pair : pairs) MR_TRY(append(combined, pair));
+  return projection_.test(to_batch(combined, static_cast<uint32_t>(pairs.size())), passes);
 }
 
 Status JoinPairs::add(const JoinPair& pair, int64_t event_time, RowKind kind, int64_t window_start,
@@ -111,16 +102,8 @@ Status JoinPairs::flush(Output& out) {
     combined.columns.push_back(time_column(window_starts_));
     combined.columns.push_back(time_column(window_ends_));
   }
-  Batch result;
-  result.rows = rows_;
-  result.event_times = combined.event_times;
-  result.arenas = combined.arenas;
-  auto arena = std::make_shared<Arena>();
-  RowErrors errors;
-  select_->evaluate(combined, result.columns, arena, errors);
-  if (!errors.empty()) return make_error(ErrorCode::kEvaluation, "`select`: " + errors.rows().front().second);
-  result.arenas.push_back(std::move(arena));
-  if (updates_) result.kinds = std::make_shared<const std::vector<uint8_t>>(kinds_);
+  if (updates_) combined.kinds = std::make_shared<const std::vector<uint8_t>>(kinds_);
+  MR_ASSIGN(Batch result, projection_.project(combined));
   queue_ = empty();
   rows_ = 0;
   updates_ = false;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/bytes.h"
-#include "runtime/expr/evaluator.h"
 #include "runtime/operators/join/config.h"
+#include "runtime/operators/join/projection.h"
 #include "runtime/spi/operator.h"
 
 namespace millrace {
@@ -56,8 +56,7 @@ class JoinPairs {
   static Batch to_batch(const Combined& combined, uint32_t rows);
 
   const JoinConfig* config_ = nullptr;
-  std::unique_ptr<Predicate> where_;
-  std::unique_ptr<Evaluator> select_;
+  JoinProjection projection_;
   Combined queue_;
   std::vector<int64_t> times_;
   std::vector<uint8_t> kinds_;
