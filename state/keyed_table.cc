@@ -275,6 +275,10 @@ size_t KeyedTable::next_rows(uint64_t& cursor, std::span<char*> rows) {
   return impl_->pages.next(cursor, rows.data(), rows.size());
 }
 
+size_t KeyedTable::peek_rows(uint64_t& cursor, std::span<const char*> rows) const {
+  return impl_->pages.peek(cursor, rows.data(), rows.size());
+}
+
 bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
 
 size_t KeyedTable::size() const { return impl_->rows; }

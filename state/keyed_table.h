@@ -57,6 +57,9 @@ class KeyedTable {
   /// how many; 0 = the end. Nothing may be inserted or erased during a walk.
   size_t next_rows(uint64_t& cursor, std::span<char*> rows);
 
+  /// The same walk for reading only: an open view costs nothing.
+  size_t peek_rows(uint64_t& cursor, std::span<const char*> rows) const;
+
   [[nodiscard]] size_t size() const;
   [[nodiscard]] size_t bytes() const;
   void clear();

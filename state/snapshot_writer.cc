@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <functional>
 
 #include "state/snapshot_file.h"
 #include "state/snapshot_format.h"
@@ -18,31 +20,38 @@ namespace {
 class SnapshotRowBuffer {
  public:
   struct Row {
-    const char* bytes;  // key, then value
-    uint32_t group;
+    const char* bytes;   // key, then value
+    uint64_t prefix[2];  // the key's first 16 bytes, so that few comparisons touch `bytes`
     uint32_t key_bytes;
     uint32_t value_bytes;
     [[nodiscard]] std::string_view key() const { return {bytes, key_bytes}; }
     [[nodiscard]] std::string_view value() const { return {bytes + key_bytes, value_bytes}; }
+    bool operator<(const Row& other) const {
+      if (prefix[0] != other.prefix[0]) return prefix[0] < other.prefix[0];
+      if (prefix[1] != other.prefix[1]) return prefix[1] < other.prefix[1];
+      return key() < other.key();
+    }
   };
 
   void add(uint32_t group, std::string_view key, std::string_view value) {
     char* into = reserve(key.size() + value.size());
     if (!key.empty()) std::memcpy(into, key.data(), key.size());
     if (!value.empty()) std::memcpy(into + key.size(), value.data(), value.size());
-    rows_.push_back({into, group, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size())});
+    if (group >= groups_.size()) groups_.resize(group + 1);
+    Row row{into, {0, 0}, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size())};
+    std::memcpy(row.prefix, into, std::min(key.size(), sizeof row.prefix));
+    for (uint64_t& word : row.prefix) word = std::byteswap(word);  // bytes in memory order compare as one number
+    groups_[group].push_back(row);
   }
 
-  const std::vector<Row>& sorted() {
-    std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
-      if (a.group != b.group) return a.group < b.group;
-      return a.key() < b.key();
-    });
-    return rows_;
+  [[nodiscard]] uint32_t groups() const { return static_cast<uint32_t>(groups_.size()); }
+  const std::vector<Row>& sorted(uint32_t group) {
+    std::ranges::stable_sort(groups_[group], std::less<>());
+    return groups_[group];
   }
 
   void clear() {
-    rows_.clear();
+    groups_.clear();
     chunks_.clear();
     at_ = nullptr;
     left_ = 0;
@@ -63,7 +72,7 @@ class SnapshotRowBuffer {
   }
 
   static constexpr size_t kChunkBytes = 256 * 1024;
-  std::vector<Row> rows_;
+  std::vector<std::vector<Row>> groups_;
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* at_ = nullptr;
   size_t left_ = 0;
@@ -113,13 +122,15 @@ struct SnapshotFileWriter::Impl {
 
   Status flush_section() {
     if (sections.empty()) return {};
-    for (const auto& row : rows.sorted()) {
-      if (block.size() == 0) entry.first_group = row.group;
-      entry.last_group = row.group;
-      block.put_varint(row.group);
-      block.put_string(row.key());
-      block.put_string(row.value());
-      if (block.size() >= kSnapshotBlockBytes) MR_TRY(flush_block());
+    for (uint32_t group = 0; group < rows.groups(); ++group) {
+      for (const auto& row : rows.sorted(group)) {
+        if (block.size() == 0) entry.first_group = group;
+        entry.last_group = group;
+        block.put_varint(group);
+        block.put_string(row.key());
+        block.put_string(row.value());
+        if (block.size() >= kSnapshotBlockBytes) MR_TRY(flush_block());
+      }
     }
     rows.clear();
     return flush_block();

@@ -117,12 +117,13 @@ void TablePages::clear() {
   bytes_ = 0;
 }
 
-size_t TablePages::next(uint64_t& cursor, char** values, size_t count) {
+template <class Value, class Enter>
+size_t TablePages::walk(uint64_t& cursor, Value* values, size_t count, Enter enter) const {
   size_t found = 0;
   auto page = static_cast<uint32_t>(cursor >> row_bits_);
   auto slot = static_cast<uint32_t>(cursor & row_mask_);
   while (page < pages_.size() && found < count) {
-    touch(page << row_bits_);
+    enter(page << row_bits_);
     char* base = bases_[page];
     for (; slot < used_[page] && found < count; ++slot) {
       auto* row = reinterpret_cast<TableRow*>(base + size_t{slot} * row_bytes_);
@@ -135,6 +136,14 @@ size_t TablePages::next(uint64_t& cursor, char** values, size_t count) {
   }
   cursor = (uint64_t{page} << row_bits_) | slot;
   return found;
+}
+
+size_t TablePages::next(uint64_t& cursor, char** values, size_t count) {
+  return walk(cursor, values, count, [this](uint32_t ref) { touch(ref); });
+}
+
+size_t TablePages::peek(uint64_t& cursor, const char** values, size_t count) const {
+  return walk(cursor, values, count, [](uint32_t /*ref*/) {});
 }
 
 std::shared_ptr<FrozenPages> TablePages::freeze() {

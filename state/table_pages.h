@@ -82,12 +82,16 @@ class TablePages {
 
   /// Up to `count` live rows from `cursor` (a reference) on, touched.
   size_t next(uint64_t& cursor, char** values, size_t count);
+  /// The same, not touched: for reading.
+  size_t peek(uint64_t& cursor, const char** values, size_t count) const;
   [[nodiscard]] std::shared_ptr<FrozenPages> freeze();
   [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] uint32_t row_bytes() const { return row_bytes_; }
 
  private:
   void save(uint32_t page);
+  template <class Value, class Enter>
+  size_t walk(uint64_t& cursor, Value* values, size_t count, Enter enter) const;
   void add_page();
   TablePage make_page(size_t bytes);
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <ranges>
 
 #include "data/key_format.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/window/output.h"
+#include "runtime/operators/window/pane_tree.h"
 #include "runtime/operators/window/partial_sums.h"
 #include "runtime/operators/window/progress.h"
 #include "runtime/operators/window/slices.h"
@@ -26,6 +28,7 @@ class SliceOperator final : public Operator {
         aggregates_(std::move(aggregates)),
         output_(std::move(output)),
         store_(aggregates_),
+        tree_(geometry_, store_),
         refired_(config_->output),
         late_port_(1),
         state_{node.id, "window", StateKind::kKeyed, config_->spec_text + " | " + aggregates_->layout()},
@@ -48,12 +51,19 @@ class SliceOperator final : public Operator {
 
   Status start(const Batch& batch, Output& out);
   Status take_partials(const Batch& batch);
+  Status add_partial(uint32_t index, std::string_view saved, Slice& slice);
+  [[nodiscard]] int64_t first_open_time() const;
   void assign(const Batch& batch);
   [[nodiscard]] Fate fate_of(int64_t time, int64_t pane) const;
   void group_rows(const Batch& batch);
-  Group& group_of(int64_t pane);
-  void update_group(const Batch& batch, const Group& group);
+  Group& group_at(int64_t time);
+  void update_panes(const Batch& batch);
+  void update_sums(const Batch& batch);
+  void add_rows(const Batch& batch, const std::vector<uint32_t>& indexes, Slice& slice);
+  /// The pane and the sums that hold it: all that a row of the pane has to be added to.
+  std::span<Slice* const> targets_of(int64_t pane);
   Status refire_row(const Batch& batch, uint32_t index);
+  char* sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum);
   Status emit_refired(int64_t end, uint32_t index, const char* state);
   [[nodiscard]] int64_t time_of(const Batch& batch, uint32_t row) const {
     return spec_.processing_time ? now_ms_ : (*batch.event_times)[row];
@@ -72,6 +82,7 @@ class SliceOperator final : public Operator {
   std::shared_ptr<AggregateRow> aggregates_;
   std::unique_ptr<WindowOutput> output_;
   SliceStore store_;
+  PaneTree tree_;
   BatchBuilder refired_;
   uint32_t late_port_;
   StateDescriptor state_;
@@ -96,6 +107,8 @@ class SliceOperator final : public Operator {
   std::vector<char*> values_;
   std::vector<uint8_t> inserted_;
   std::vector<uint32_t> group_rows_;
+  std::vector<char*> group_states_;
+  std::vector<Slice*> targets_;
 
   // One partial row, while it is added.
   std::vector<uint32_t> partial_keys_;
@@ -107,11 +120,12 @@ class SliceOperator final : public Operator {
   int64_t firing_end_ = 0;
   Slice* firing_slice_ = nullptr;
   uint64_t firing_cursor_ = 0;
-  std::vector<SlicePtr> merged_;  // sums of panes, alive until the batch is built
+  std::vector<SlicePtr> merged_;  // tables of windows, alive until the batch is built
   std::vector<std::string_view> fired_keys_;
   std::vector<const char*> fired_states_;
   std::vector<WindowBounds> fired_bounds_;
-  std::vector<char*> walk_;
+  std::vector<const char*> walk_;
+  std::vector<SlicePtr> parts_;
   std::vector<Slice*> purged_;
 };
 
@@ -139,22 +153,22 @@ SliceOperator::Fate SliceOperator::fate_of(int64_t time, int64_t pane) const {
   return last_end == INT64_MIN ? Fate::kNoWindow : Fate::kTake;
 }
 
+/// From this time on every row is taken: its pane is in a window, and the last one is not over. INT64_MAX: ask fate_of.
+int64_t SliceOperator::first_open_time() const {
+  if (geometry_.slide_ms() > geometry_.size_ms()) return INT64_MAX;
+  if (watermark_ == kWatermarkMin) return INT64_MIN;
+  return watermark_ < INT64_MAX / 2 ? geometry_.pane_of(watermark_ + 1) : INT64_MAX;
+}
+
 /// Splits the selected rows into those to aggregate (rows_), late ones and those in no window.
 void SliceOperator::assign(const Batch& batch) {
   rows_.clear();
   late_.clear();
   uint32_t no_window = 0;
-  int64_t pane = 0;
-  Fate fate = Fate::kTake;
-  bool known = false;
+  const int64_t taken_from = first_open_time();
   for_each_row(batch, [&](uint32_t row) {
     const int64_t time = time_of(batch, row);
-    if (!known || time < pane || time - pane >= geometry_.pane_ms()) {
-      pane = geometry_.pane_of(time);
-      fate = fate_of(time, pane);
-      // Neighbours mostly share a pane and its fate; outside of windows each time has its own.
-      known = geometry_.last_end(pane) != INT64_MIN;
-    }
+    const Fate fate = time >= taken_from ? Fate::kTake : fate_of(time, geometry_.pane_of(time));
     if (fate == Fate::kTake) {
       rows_.push_back(row);
     } else if (fate == Fate::kLate) {
@@ -169,8 +183,14 @@ void SliceOperator::assign(const Batch& batch) {
   if (context_.metrics.no_window && no_window > 0) context_.metrics.no_window->add(no_window);
 }
 
-SliceOperator::Group& SliceOperator::group_of(int64_t pane) {
+/// Comparing with the panes of a batch, which are few, is cheaper than dividing.
+SliceOperator::Group& SliceOperator::group_at(int64_t time) {
+  const auto width = static_cast<uint64_t>(geometry_.pane_ms());
   for (size_t i = 0; i < groups_used_; ++i) {
+    if (static_cast<uint64_t>(time) - static_cast<uint64_t>(groups_[i].pane) < width) return groups_[i];
+  }
+  const int64_t pane = geometry_.pane_of(time);
+  for (size_t i = 0; i < groups_used_; ++i) {  // of a time that is clamped
     if (groups_[i].pane == pane) return groups_[i];
   }
   if (groups_used_ == groups_.size()) groups_.emplace_back();
@@ -190,7 +210,7 @@ void SliceOperator::group_rows(const Batch& batch) {
   for (uint32_t i = 0; i < rows_.size(); ++i) {
     const int64_t time = time_of(batch, rows_[i]);
     if (group == nullptr || time < group->pane || time - group->pane >= geometry_.pane_ms()) {
-      group = &group_of(geometry_.pane_of(time));
+      group = &group_at(time);
     }
     // Panes whose windows fired without being over only exist within allowed_lateness, or before the end of a
     // sliding window that is still open; there nothing fires again.
@@ -202,13 +222,41 @@ void SliceOperator::group_rows(const Batch& batch) {
   }
 }
 
-void SliceOperator::update_group(const Batch& batch, const Group& group) {
-  if (group.which.empty()) return;
-  Slice& slice = store_.open_slice(group.pane);
-  const bool all = group.which.size() == rows_.size();
-  const std::span<const uint32_t> which = all ? std::span<const uint32_t>{} : group.which;
+void SliceOperator::update_panes(const Batch& batch) {
+  for (size_t i = 0; i < groups_used_; ++i) {
+    if (!groups_[i].which.empty()) add_rows(batch, groups_[i].which, store_.open_slice(groups_[i].pane));
+  }
+}
+
+/// Rows of panes that are part of sums already. A sum may hold several of them; its rows are added as they came.
+void SliceOperator::update_sums(const Batch& batch) {
+  if (!tree_.used()) return;
+  std::map<Slice*, std::vector<uint32_t>> rows;
+  for (size_t i = 0; i < groups_used_; ++i) {
+    if (!groups_[i].fired || groups_[i].which.empty()) continue;
+    targets_.clear();
+    tree_.sums_of(groups_[i].pane, targets_);
+    for (Slice* sum : targets_) {
+      rows[sum].insert(rows[sum].end(), groups_[i].which.begin(), groups_[i].which.end());
+    }
+  }
+  for (auto& [sum, indexes] : rows) {
+    std::ranges::sort(indexes);
+    add_rows(batch, indexes, *sum);
+  }
+}
+
+std::span<Slice* const> SliceOperator::targets_of(int64_t pane) {
+  targets_.assign(1, &store_.open_slice(pane));
+  if (tree_.used()) tree_.sums_of(pane, targets_);
+  return targets_;
+}
+
+void SliceOperator::add_rows(const Batch& batch, const std::vector<uint32_t>& indexes, Slice& slice) {
+  const bool all = indexes.size() == rows_.size();
+  const std::span<const uint32_t> which = all ? std::span<const uint32_t>{} : indexes;
   values_.resize(rows_.size());
-  inserted_.assign(rows_.size(), 0);
+  inserted_.resize(rows_.size());
   slice.table.find_or_insert(keys_, which, values_.data(), inserted_.data());
   if (all) {
     for (size_t i = 0; i < rows_.size(); ++i) {
@@ -218,14 +266,13 @@ void SliceOperator::update_group(const Batch& batch, const Group& group) {
     return;
   }
   group_rows_.clear();
-  std::vector<char*> states;
-  states.reserve(which.size());
+  group_states_.clear();
   for (uint32_t i : which) {
     if (inserted_[i] != 0) aggregates_->init(values_[i]);
     group_rows_.push_back(rows_[i]);
-    states.push_back(values_[i]);
+    group_states_.push_back(values_[i]);
   }
-  aggregates_->update(batch, group_rows_, states, slice.blobs, next_arrival_, group.which.data());
+  aggregates_->update(batch, group_rows_, group_states_, slice.blobs, next_arrival_, which.data());
 }
 
 Status SliceOperator::start(const Batch& batch, Output& out) {
@@ -245,7 +292,8 @@ Status SliceOperator::start(const Batch& batch, Output& out) {
   if (rows_.size() < batch.selected()) keyed.selection = std::make_shared<const std::vector<uint32_t>>(rows_);
   encode_keys(keyed, *config_->input, config_->keys, keys_);
   group_rows(batch);
-  for (size_t i = 0; i < groups_used_; ++i) update_group(batch, groups_[i]);
+  update_panes(batch);
+  update_sums(batch);
   return {};
 }
 
@@ -264,21 +312,25 @@ Status SliceOperator::take_partials(const Batch& batch) {
       if (context_.metrics.late_records) context_.metrics.late_records->add(static_cast<double>(late));
       continue;
     }
-    ByteReader saved(batch.columns[columns.state()]->values<StringRef>()[row].view());
-    Slice& slice = store_.open_slice(pane);
-    bool inserted = false;
-    char* state = slice.table.insert(keys_.hashes[i], keys_.keys[i], &inserted);
-    if (inserted) {
-      aggregates_->init(state);
-      MR_TRY(aggregates_->load(saved, state, slice.blobs));
-      continue;
-    }
-    std::memset(partial_state_.get(), 0, aggregates_->bytes());
-    aggregates_->init(partial_state_.get());
-    MR_TRY(aggregates_->load(saved, partial_state_.get(), partial_blobs_));
-    aggregates_->merge(state, partial_state_.get(), slice.blobs);
-    aggregates_->drop(partial_state_.get(), partial_blobs_);
+    const std::string_view saved = batch.columns[columns.state()]->values<StringRef>()[row].view();
+    for (Slice* slice : targets_of(pane)) MR_TRY(add_partial(i, saved, *slice));
   }
+  return {};
+}
+
+Status SliceOperator::add_partial(uint32_t index, std::string_view saved, Slice& slice) {
+  ByteReader in(saved);
+  bool inserted = false;
+  char* state = slice.table.insert(keys_.hashes[index], keys_.keys[index], &inserted);
+  if (inserted) {
+    aggregates_->init(state);
+    return aggregates_->load(in, state, slice.blobs);
+  }
+  std::memset(partial_state_.get(), 0, aggregates_->bytes());
+  aggregates_->init(partial_state_.get());
+  MR_TRY(aggregates_->load(in, partial_state_.get(), partial_blobs_));
+  aggregates_->merge(state, partial_state_.get(), slice.blobs);
+  aggregates_->drop(partial_state_.get(), partial_blobs_);
   return {};
 }
 
@@ -305,13 +357,14 @@ Result<Flow> SliceOperator::process(uint32_t input, Batch& batch, Output& out) {
 Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
   const uint32_t row = rows_[index];
   const int64_t pane = geometry_.pane_of(time_of(batch, row));
-  Slice& slice = store_.open_slice(pane);
-  const uint64_t hash = keys_.hashes[index];
-  const std::string_view key = keys_.keys[index];
-  bool inserted = false;
-  char* state = slice.table.insert(hash, key, &inserted);
-  if (inserted) aggregates_->init(state);
-  aggregates_->update(batch, {&row, 1}, {&state, 1}, slice.blobs, next_arrival_ + index);
+  char* state = nullptr;
+  for (Slice* slice : targets_of(pane)) {
+    bool inserted = false;
+    char* at = slice->table.insert(keys_.hashes[index], keys_.keys[index], &inserted);
+    if (inserted) aggregates_->init(at);
+    aggregates_->update(batch, {&row, 1}, {&at, 1}, slice->blobs, next_arrival_ + index);
+    if (state == nullptr) state = at;
+  }
   std::vector<int64_t> ends;
   int64_t next = geometry_.next_end(pane, watermark_ - spec_.allowed_lateness_ms);
   for (; next != INT64_MAX && next - 1 <= watermark_; next = geometry_.next_end(pane, next - 1)) ends.push_back(next);
@@ -323,20 +376,26 @@ Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
       continue;
     }
     Slice sum(aggregates_->bytes());
-    char* total = sum.table.insert(hash, key, &inserted);
-    aggregates_->init(total);
-    for (int64_t at = start; at < end; at += geometry_.pane_ms()) {
-      Slice* part = store_.find(at);
-      const char* found = part != nullptr ? part->table.find(hash, key) : nullptr;
-      if (found != nullptr) aggregates_->merge(total, found, sum.blobs);
-    }
-    MR_TRY(emit_refired(end, index, total));
+    MR_TRY(emit_refired(end, index, sum_of_key(start, end, index, sum)));
   }
-  if (spec_.purge) {
+  if (spec_.purge) {  // windows of one pane only
+    Slice& slice = store_.open_slice(pane);
     aggregates_->drop(state, slice.blobs);
-    slice.table.erase(hash, key);
+    slice.table.erase(keys_.hashes[index], keys_.keys[index]);
   }
   return {};
+}
+
+char* SliceOperator::sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum) {
+  char* total = sum.table.insert(keys_.hashes[index], keys_.keys[index], nullptr);
+  aggregates_->init(total);
+  parts_.clear();
+  tree_.known_parts_of(start, end, parts_);
+  for (const SlicePtr& part : parts_) {
+    const char* found = part->table.find(keys_.hashes[index], keys_.keys[index]);
+    if (found != nullptr) aggregates_->merge(total, found, sum.blobs);
+  }
+  return total;
 }
 
 Status SliceOperator::emit_refired(int64_t end, uint32_t index, const char* state) {
@@ -368,8 +427,9 @@ Result<Flow> SliceOperator::on_timer(int64_t now_ms, Output& out) {
 
 /// Ends grow with panes, so the first pane that has an end left decides.
 int64_t SliceOperator::next_window_end(int64_t after) const {
-  for (const auto& [start, slice] : store_.slices()) {
-    const int64_t end = geometry_.next_end(start, after);
+  auto pane = store_.slices().lower_bound(geometry_.first_pane_behind(after));
+  for (; pane != store_.slices().end(); ++pane) {
+    const int64_t end = geometry_.next_end(pane->first, after);
     if (end != INT64_MAX) return end;
   }
   return INT64_MAX;
@@ -385,11 +445,12 @@ void SliceOperator::open_window(int64_t end) {
     if (spec_.purge) purged_.push_back(firing_slice_);
     return;
   }
-  merged_.push_back(store_.make_slice());
+  parts_.clear();
+  tree_.parts_of(start, end, parts_);
+  merged_.push_back(parts_.size() == 1 ? parts_[0] : store_.make_slice());
   firing_slice_ = merged_.back().get();
-  for (int64_t at = start; at < end; at += geometry_.pane_ms()) {
-    if (const Slice* part = store_.find(at)) store_.merge(*part, *firing_slice_);
-  }
+  if (parts_.size() == 1) return;
+  for (const SlicePtr& part : parts_) store_.merge(*part, *firing_slice_);
 }
 
 /// Collects results of fired windows, in order of window ends, up to one batch. False: nothing is left until `time`.
@@ -401,7 +462,7 @@ bool SliceOperator::gather(int64_t time) {
       open_window(end);
     }
     walk_.resize(kBatchRowsMax - fired_states_.size());
-    const size_t count = firing_slice_->table.next_rows(firing_cursor_, walk_);
+    const size_t count = firing_slice_->table.peek_rows(firing_cursor_, walk_);
     const WindowBounds bounds{geometry_.window_start(firing_end_), firing_end_};
     for (size_t i = 0; i < count; ++i) {
       fired_keys_.push_back(KeyedTable::key_of(walk_[i]));
@@ -441,6 +502,7 @@ Result<Flow> SliceOperator::fire_until(int64_t time, int64_t shown_watermark, Ou
 
 void SliceOperator::expire() {
   if (watermark_ == kWatermarkMin) return;
+  tree_.expire(watermark_ - spec_.allowed_lateness_ms);
   while (!store_.slices().empty()) {
     const int64_t pane = store_.slices().begin()->first;
     if (geometry_.last_end(pane) - 1 > watermark_ - spec_.allowed_lateness_ms) return;
@@ -450,7 +512,8 @@ void SliceOperator::expire() {
 
 void SliceOperator::report_state() {
   if (context_.metrics.state_keys) context_.metrics.state_keys->set(static_cast<double>(store_.rows()));
-  if (context_.metrics.state_bytes) context_.metrics.state_bytes->set(static_cast<double>(store_.bytes()));
+  const size_t bytes = store_.bytes() + tree_.bytes();
+  if (context_.metrics.state_bytes) context_.metrics.state_bytes->set(static_cast<double>(bytes));
 }
 
 }  // namespace

@@ -17,13 +17,12 @@ Slice* SliceStore::find(int64_t start) const {
 
 void SliceStore::merge(const Slice& from, Slice& into) {
   constexpr size_t kWalkRows = 256;
-  std::vector<char*> rows(kWalkRows);
+  std::vector<const char*> rows(kWalkRows);
   std::vector<char*> targets(kWalkRows);
   std::vector<uint8_t> inserted(kWalkRows);
   EncodedKeys keys;
   uint64_t cursor = 0;
-  auto& source = const_cast<KeyedTable&>(from.table);
-  while (const size_t count = source.next_rows(cursor, rows)) {
+  while (const size_t count = from.table.peek_rows(cursor, rows)) {
     keys.keys.clear();
     keys.hashes.clear();
     for (size_t i = 0; i < count; ++i) {

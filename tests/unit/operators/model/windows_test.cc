@@ -111,6 +111,10 @@ ModelSpec random_model_spec(ModelRandom& random) {
   spec.type = random.pick({"tumbling", "sliding", "cumulating"});
   spec.slide = random.in(1, 12);
   spec.size = spec.type == "cumulating" ? spec.slide * random.in(1, 5) : random.in(1, 30);
+  if (random.one_in(5)) {  // windows of many panes: sums of blocks
+    spec.slide = random.in(1, 3);
+    spec.size = spec.slide * random.in(12, 100) + (spec.type == "sliding" ? random.in(0, 2) : 0);
+  }
   spec.offset = random.one_in(2) ? 0 : random.in(-20, 20);
   spec.lateness = random.one_in(2) ? 0 : random.in(1, 25);
   spec.keyed = !random.one_in(8);
