@@ -1,9 +1,11 @@
-// bench_memory NAME EVENTS (NAME: filter, tumbling, sliding, sliding-fine, session, interval-join, top): the real
-// pipeline (planner, source task, JSON decoder, operators, checkpoints) fed from JSON held in memory, at parallelism 1,
-// into blackhole. Prints one JSON line; the time to make the input is not counted.
+// bench_memory NAME EVENTS (NAME: filter, tumbling, sliding, tumbling-fine, sliding-fine, session, interval-join, top):
+// the real pipeline (planner, source task, JSON decoder, operators, checkpoints) fed from JSON held in memory, at
+// parallelism 1, into blackhole. Prints one JSON line; the time to make the input is not counted. The two `-fine` ones
+// run at 1 M events per second of event time: one such second is made, and given again with later times.
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -32,16 +34,26 @@ double cpu_seconds() {
 struct Events {
   std::string bytes;
   std::vector<size_t> ends;
+  int64_t round_ms = 0;         // added to the times whenever the events start again; 0: they stay
+  std::vector<int64_t> times;   // with round_ms
+  std::vector<size_t> time_at;  // where the time stands in `bytes`
 };
 
-Events make_events(int64_t count, int64_t events_per_second) {
+constexpr size_t kTimeDigits = 13;
+
+Events make_events(int64_t count, int64_t events_per_second, int64_t round_ms) {
   Events events;
+  events.round_ms = round_ms;
   BidOptions options;
   options.events_per_second = events_per_second;
   BidGenerator bids(options);
   std::string json;
   for (int64_t i = 0; i < count; ++i) {
-    bids.next(json);
+    const int64_t time = bids.next(json);
+    if (round_ms > 0) {
+      events.times.push_back(time);
+      events.time_at.push_back(events.bytes.size() + json.find("\"ts\":") + 5);
+    }
     events.bytes += json;
     events.ends.push_back(events.bytes.size());
   }
@@ -64,6 +76,7 @@ class MemoryReader final : public SourceReader {
     records.arena = std::make_shared<Arena>(events_.ends[last - 1] - begin + 128);
     char* copy = records.arena->allocate(events_.ends[last - 1] - begin);
     std::memcpy(copy, events_.bytes.data() + begin, events_.ends[last - 1] - begin);
+    if (events_.round_ms > 0 && round_ > 0) shift_times(first, last, copy - begin);
     records.records.resize(last - first);
     size_t from = begin;
     for (size_t i = first; i < last; ++i) {
@@ -72,6 +85,7 @@ class MemoryReader final : public SourceReader {
       record.offset = delivered_++;
       from = events_.ends[i];
     }
+    if (last == events_.ends.size()) ++round_;
     next_ = last == events_.ends.size() ? 0 : last;
     chunk.payload = std::move(records);
     return PollResult::kData;
@@ -83,8 +97,16 @@ class MemoryReader final : public SourceReader {
   [[nodiscard]] bool split_finished(uint32_t /*split*/) const override { return delivered_ >= total_; }
 
  private:
+  void shift_times(size_t first, size_t last, char* base) const {
+    for (size_t i = first; i < last; ++i) {
+      char* digits = base + events_.time_at[i];
+      std::to_chars(digits, digits + kTimeDigits, events_.times[i] + round_ * events_.round_ms);
+    }
+  }
+
   const Events& events_;
   int64_t total_;
+  int64_t round_ = 0;
   int64_t delivered_ = 0;
   size_t next_ = 0;
 };
@@ -132,8 +154,9 @@ std::string job(const std::string& which, const std::string& directory) {
 }
 
 int bench(const std::string& which, int64_t total) {
-  const int64_t distinct = std::min<int64_t>(total, which == "filter" ? 500'000 : total);
-  const Events events = make_events(distinct, which == "sliding-fine" ? 1'000'000 : 100'000);
+  const bool fine = which.ends_with("-fine");
+  const int64_t distinct = std::min<int64_t>(total, fine ? 1'000'000 : which == "filter" ? 500'000 : total);
+  const Events events = make_events(distinct, fine ? 1'000'000 : 100'000, fine ? 1'000 : 0);
   Registry registry;
   register_everything(registry);
   register_memory(registry, events, total);
@@ -164,7 +187,8 @@ int bench(const std::string& which, int64_t total) {
 int main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr,
-                 "usage: bench_memory filter|tumbling|sliding|sliding-fine|session|interval-join|top [EVENTS]\n");
+                 "usage: bench_memory filter|tumbling|sliding|tumbling-fine|sliding-fine|session|interval-join|top "
+                 "[EVENTS]\n");
     return 2;
   }
   return millrace::bench(argv[1], argc > 2 ? std::atoll(argv[2]) : 4'000'000);

@@ -2,7 +2,8 @@
 """Runs one bench and prints JSON lines: `./dev bench NAME [--events N]`.
 
 memory          JSON in memory through the real pipeline: filter, then tumbling count and sum (parallelism 1)
-windows         the same with sliding windows (10 s / 2 s and 60 s / 100 ms), sessions, an interval join and top 10
+windows         the same with sliding windows (10 s / 2 s), sessions, an interval join and top 10; then windows of
+                60 s every 100 ms next to tumbling ones at 1 M events per second of event time (--fine-events)
 exchange        rows (key, ts, value) through a hash exchange, in one process and over loopback TCP, both sides counted
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
@@ -170,11 +171,27 @@ def bench_commit():
 
 
 def bench_memory(names, events):
+    """The figures of each by name; None when one failed."""
+    figures = {}
     for which in names:
-        code = subprocess.run([os.path.join(TOOLS, "bench_memory"), which, str(events)],
-                              stderr=subprocess.DEVNULL, check=False).returncode
-        if code != 0:
-            return code
+        done = subprocess.run([os.path.join(TOOLS, "bench_memory"), which, str(events)], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False)
+        sys.stdout.write(done.stdout)
+        sys.stdout.flush()
+        if done.returncode != 0:
+            return None
+        figures[which] = json.loads(done.stdout)
+    return figures
+
+
+def bench_windows(events, fine_events):
+    if bench_memory(("tumbling", "sliding", "session", "interval-join", "top"), events) is None:
+        return 1
+    figures = bench_memory(("tumbling-fine", "sliding-fine"), fine_events)
+    if figures is None:
+        return 1
+    ratio = figures["sliding-fine"]["cpu_s"] / figures["tumbling-fine"]["cpu_s"]
+    print(json.dumps({"bench": "sliding-fine next to tumbling-fine", "cpu_ratio": round(ratio, 2)}))
     return 0
 
 
@@ -237,16 +254,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name")
     parser.add_argument("--events", type=int, default=4_000_000)
+    parser.add_argument("--fine-events", type=int, default=60_000_000, help="of the windows of 60 s every 100 ms")
     arguments = parser.parse_args()
     if arguments.name in JOBS:
         return bench_kafka(arguments.name, arguments.events)
     if arguments.name == "memory":
-        return bench_memory(("filter", "tumbling"), arguments.events)
+        return 1 if bench_memory(("filter", "tumbling"), arguments.events) is None else 0
     if arguments.name == "exchange":
         return bench_exchange(arguments.events)
     if arguments.name == "windows":
-        return bench_memory(("tumbling", "sliding", "sliding-fine", "session", "interval-join", "top"),
-                            arguments.events)
+        return bench_windows(arguments.events, arguments.fine_events)
     if arguments.name == "kafka-to-kafka":
         return bench_copy(arguments.events)
     if arguments.name == "commit":
