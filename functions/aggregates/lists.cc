@@ -1,6 +1,8 @@
-// LISTAGG and ARRAY_AGG: values in order of arrival. A state row names the newest of a chain of blobs, each of which
-// names the one before it; so adding a value copies nothing and views stay right.
+#include "functions/aggregates/lists.h"
+
 #include <algorithm>
+#include <cstring>
+#include <string>
 
 #include "functions/aggregates/distinct.h"
 #include "functions/aggregates/loops.h"
@@ -10,11 +12,6 @@
 namespace millrace {
 
 namespace {
-
-struct ListState {
-  BlobRef newest;
-  uint64_t count;
-};
 
 struct ListItem {
   uint64_t arrival = 0;
@@ -35,6 +32,17 @@ uint64_t item_arrival(BlobRef blob) {
   return arrival;
 }
 
+void release_items(ListState& state, BlobPool& blobs) {
+  for (BlobRef blob = state.newest; !blob.empty();) {
+    const BlobRef before = item_before(blob);
+    blobs.release(blob);
+    blob = before;
+  }
+  state = ListState{};
+}
+
+}  // namespace
+
 void push_item(ListState& state, uint64_t arrival, std::string_view bytes, BlobPool& blobs) {
   std::string block(kItemHeader, '\0');
   std::memcpy(block.data(), static_cast<const void*>(&state.newest), sizeof state.newest);
@@ -44,7 +52,6 @@ void push_item(ListState& state, uint64_t arrival, std::string_view bytes, BlobP
   ++state.count;
 }
 
-/// Oldest first; the views point into the blobs.
 std::vector<std::pair<uint64_t, std::string_view>> list_items(const ListState& state) {
   std::vector<std::pair<uint64_t, std::string_view>> items;
   items.reserve(state.count);
@@ -55,55 +62,44 @@ std::vector<std::pair<uint64_t, std::string_view>> list_items(const ListState& s
   return items;
 }
 
-void release_items(ListState& state, BlobPool& blobs) {
-  for (BlobRef blob = state.newest; !blob.empty();) {
-    const BlobRef before = item_before(blob);
-    blobs.release(blob);
-    blob = before;
+void ListBase::merge(char* into, const char* from, BlobPool& blobs) {
+  auto& a = state_of<ListState>(into);
+  const auto& b = state_of<ListState>(from);
+  if (b.count == 0) return;
+  const auto added = list_items(b);
+  if (a.count == 0 || item_arrival(a.newest) <= added.front().first) {
+    for (const auto& [arrival, bytes] : added) push_item(a, arrival, bytes, blobs);
+    return;
   }
-  state = ListState{};
+  std::vector<ListItem> all;
+  for (const auto& [arrival, bytes] : list_items(a)) all.push_back({arrival, std::string(bytes)});
+  for (const auto& [arrival, bytes] : added) all.push_back({arrival, std::string(bytes)});
+  std::ranges::stable_sort(all, {}, &ListItem::arrival);
+  release_items(a, blobs);
+  for (const ListItem& item : all) push_item(a, item.arrival, item.bytes, blobs);
 }
 
-class ListBase : public AggregateFunction {
- public:
-  [[nodiscard]] uint32_t bytes() const override { return sizeof(ListState); }
+void ListBase::drop(char* state, BlobPool& blobs) const { release_items(state_of<ListState>(state), blobs); }
 
-  void merge(char* into, const char* from, BlobPool& blobs) override {
-    auto& a = state_of<ListState>(into);
-    const auto& b = state_of<ListState>(from);
-    if (b.count == 0) return;
-    const auto added = list_items(b);
-    if (a.count == 0 || item_arrival(a.newest) <= added.front().first) {
-      for (const auto& [arrival, bytes] : added) push_item(a, arrival, bytes, blobs);
-      return;
-    }
-    std::vector<ListItem> all;
-    for (const auto& [arrival, bytes] : list_items(a)) all.push_back({arrival, std::string(bytes)});
-    for (const auto& [arrival, bytes] : added) all.push_back({arrival, std::string(bytes)});
-    std::ranges::stable_sort(all, {}, &ListItem::arrival);
-    release_items(a, blobs);
-    for (const ListItem& item : all) push_item(a, item.arrival, item.bytes, blobs);
+void ListBase::save(const char* state, ByteWriter& out) const {
+  const auto items = list_items(state_of<ListState>(state));
+  out.put_varint(items.size());
+  for (const auto& [arrival, bytes] : items) {
+    out.put(arrival);
+    out.put_string(bytes);
   }
+}
 
-  void drop(char* state, BlobPool& blobs) const override { release_items(state_of<ListState>(state), blobs); }
+Status ListBase::load(ByteReader& in, char* state, BlobPool& blobs) const {
+  const uint64_t count = in.get_varint();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    const auto arrival = in.get<uint64_t>();
+    push_item(state_of<ListState>(state), arrival, in.get_string(), blobs);
+  }
+  return in.ok() ? Status{} : truncated_state();
+}
 
-  void save(const char* state, ByteWriter& out) const override {
-    const auto items = list_items(state_of<ListState>(state));
-    out.put_varint(items.size());
-    for (const auto& [arrival, bytes] : items) {
-      out.put(arrival);
-      out.put_string(bytes);
-    }
-  }
-  Status load(ByteReader& in, char* state, BlobPool& blobs) const override {
-    const uint64_t count = in.get_varint();
-    for (uint64_t i = 0; i < count && in.ok(); ++i) {
-      const auto arrival = in.get<uint64_t>();
-      push_item(state_of<ListState>(state), arrival, in.get_string(), blobs);
-    }
-    return in.ok() ? Status{} : truncated_state();
-  }
-};
+namespace {
 
 /// An item is its separator (as a counted string) and its text; the first separator is not written.
 class ListAggregate final : public ListBase {

@@ -12,6 +12,7 @@ void register_aggregates(FunctionRegistry& functions) {
   register_lists(functions);
   register_sketches(functions);
   register_top_k(functions);
+  register_json_aggregates(functions);
 }
 
 }  // namespace millrace

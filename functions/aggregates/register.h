@@ -1,5 +1,6 @@
 // Registers COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, STDDEV_*, VAR_*, BOOL_AND, BOOL_OR, LISTAGG,
-// ARRAY_AGG, TOP_K and the sketches. Called once at start by the wiring; the registry is read only afterwards.
+// ARRAY_AGG, TOP_K, the JSON aggregates and the sketches. Called once at start by the wiring; the registry is read only
+// afterwards.
 #pragma once
 
 #include "plan/expr/function_registry.h"
@@ -18,5 +19,6 @@ void register_booleans(FunctionRegistry& functions);
 void register_lists(FunctionRegistry& functions);
 void register_sketches(FunctionRegistry& functions);
 void register_top_k(FunctionRegistry& functions);
+void register_json_aggregates(FunctionRegistry& functions);
 
 }  // namespace millrace

@@ -140,7 +140,7 @@ Result<ResolvedCall> resolve_json_string(ArgTypes types, ArgLiterals) {
   if (types.size() != 1) return argument_count_error("JSON_STRING", types.size(), "JSON_STRING(value)");
   if (!has_json_form(*types[0])) return no_json_form("JSON_STRING", *types[0]);
   TypePtr type = types[0]->kind == TypeKind::kNull ? make_string() : types[0];
-  return ResolvedCall{make_string(false), {type}, nullptr};
+  return ResolvedCall{make_string(types[0]->nullable || types[0]->kind == TypeKind::kNull), {type}, nullptr};
 }
 
 }  // namespace
@@ -150,7 +150,7 @@ void register_json_builders(FunctionRegistry& registry) {
   add_function(registry, "JSON_OBJECT", resolve_json_object, json_object_kernel, "JSON_OBJECT(key VALUE value, …)",
                sees_nulls);
   add_function(registry, "JSON_ARRAY", resolve_json_array, json_array_kernel, "JSON_ARRAY(value, …)", sees_nulls);
-  add_function(registry, "JSON_STRING", resolve_json_string, json_string_kernel, "the value as JSON");
+  add_function(registry, "JSON_STRING", resolve_json_string, json_string_kernel, "the value as JSON; NULL of NULL");
 }
 
 }  // namespace millrace

@@ -19,8 +19,6 @@ constexpr std::string_view kPlannedFunctions[] = {"ARRAY_AGG",
                                                   "GROUP_ID",
                                                   "HASH_CODE",
                                                   "TYPEOF",
-                                                  "JSON_OBJECTAGG",
-                                                  "JSON_ARRAYAGG",
                                                   "CURRENT_DATABASE",
 
                                                   "PARSE_JSON",

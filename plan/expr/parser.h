@@ -63,6 +63,9 @@ class ExpressionParser {
   bool parse_json_behaviour(Ast& call);
   AstPtr parse_json_object();
   AstPtr parse_json_array();
+  AstPtr parse_json_object_aggregate();
+  AstPtr parse_json_array_aggregate();
+  AstPtr parse_json_aggregate_tail(Node call, bool absent);
   AstPtr parse_json_null_clause(Node call);
   /// A word that names a time unit, as a literal node.
   AstPtr parse_unit();

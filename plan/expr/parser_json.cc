@@ -1,5 +1,5 @@
-// JSON_VALUE, JSON_QUERY, JSON_EXISTS, JSON_OBJECT and JSON_ARRAY with their clauses. The clauses become leading or
-// trailing literal arguments, described at each method; functions/json reads them.
+// JSON_VALUE, JSON_QUERY, JSON_EXISTS, JSON_OBJECT, JSON_ARRAY and their aggregates with their clauses. The clauses
+// become leading or trailing literal arguments, described at each method; functions/json reads them.
 #include <fmt/format.h>
 
 #include "plan/expr/parser.h"
@@ -123,6 +123,47 @@ AstPtr ExpressionParser::parse_json_array() {
     made->args.push_back(parse(0));
   }
   return failed_ ? nullptr : parse_json_null_clause(std::move(made));
+}
+
+// JSON_OBJECTAGG(key, JSON_STRING(value)); ABSENT ON NULL is a function of its own.
+AstPtr ExpressionParser::parse_json_object_aggregate() {
+  Node made = node(AstKind::kCall, token().begin);
+  made->name = "JSON_OBJECTAGG";
+  advance();
+  advance();
+  take_word("KEY");
+  made->args.push_back(parse(0));
+  if (failed_) return nullptr;
+  if (!take_symbol(":") && !expect_word("VALUE", "between key and value")) return nullptr;
+  const uint32_t begin = token().begin;
+  AstPtr value = parse(0);
+  if (failed_) return nullptr;
+  made->args.push_back(call("JSON_STRING", begin, {value}));
+  return parse_json_aggregate_tail(std::move(made), false);
+}
+
+// JSON_ARRAYAGG(JSON_STRING(item)).
+AstPtr ExpressionParser::parse_json_array_aggregate() {
+  Node made = node(AstKind::kCall, token().begin);
+  made->name = "JSON_ARRAYAGG";
+  advance();
+  advance();
+  const uint32_t begin = token().begin;
+  AstPtr item = parse(0);
+  if (failed_) return nullptr;
+  made->args.push_back(call("JSON_STRING", begin, {item}));
+  return parse_json_aggregate_tail(std::move(made), true);
+}
+
+AstPtr ExpressionParser::parse_json_aggregate_tail(Node made, bool absent) {
+  if (token().is_word("NULL") || token().is_word("ABSENT")) {
+    absent = token().upper == "ABSENT";
+    advance();
+    if (!expect_word("ON", "in the null clause") || !expect_word("NULL", "in the null clause")) return nullptr;
+  }
+  if (!expect_symbol(")", "to close the call")) return nullptr;
+  if (absent) made->name += " ABSENT";
+  return parse_call_tail(std::move(made));
 }
 
 AstPtr ExpressionParser::parse_json_null_clause(Node made) {

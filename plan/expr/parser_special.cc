@@ -45,6 +45,8 @@ AstPtr ExpressionParser::parse_special_call(const std::string& name, bool& handl
   if (name == "JSON_VALUE" || name == "JSON_QUERY" || name == "JSON_EXISTS") return parse_json_path_call(name);
   if (name == "JSON_OBJECT") return parse_json_object();
   if (name == "JSON_ARRAY") return parse_json_array();
+  if (name == "JSON_OBJECTAGG") return parse_json_object_aggregate();
+  if (name == "JSON_ARRAYAGG") return parse_json_array_aggregate();
   handled = false;
   return nullptr;
 }

@@ -75,6 +75,24 @@ TEST_CASE("AVG truncates integers and rounds DECIMAL half up to at least six dig
   CHECK(aggregate_of("AVG(x)", "DOUBLE", {"null"}) == "null");
 }
 
+TEST_CASE("JSON_ARRAYAGG keeps the order of arrival and leaves NULLs out unless it is told otherwise") {
+  CHECK(aggregate_of("JSON_ARRAYAGG(x)", "INT", {"2", "null", "1"}) == R"("[2,1]")");
+  CHECK(aggregate_of("JSON_ARRAYAGG(x NULL ON NULL)", "INT", {"2", "null", "1"}) == R"("[2,null,1]")");
+  CHECK(aggregate_of("JSON_ARRAYAGG(x ABSENT ON NULL) FILTER (WHERE x > 1)", "INT", {"2", "null", "1"}) == R"("[2]")");
+  CHECK(aggregate_of("JSON_ARRAYAGG(x)", "STRING", {R"("a")", R"("q\"")"}) == R"("[\"a\",\"q\\\"\"]")");
+  CHECK(aggregate_of("JSON_ARRAYAGG(x)", "INT", {"null"}) == R"("[]")");
+}
+
+TEST_CASE("JSON_OBJECTAGG sorts its keys, and refuses a key that is NULL or comes twice") {
+  const std::vector<std::string> values = {R"("b")", "null", R"("a")"};
+  CHECK(aggregate_of("JSON_OBJECTAGG(KEY COALESCE(x, 'n') VALUE x)", "STRING", values) ==
+        R"("{\"a\":\"a\",\"b\":\"b\",\"n\":null}")");
+  CHECK(aggregate_of("JSON_OBJECTAGG(COALESCE(x, 'n') VALUE x ABSENT ON NULL)", "STRING", values) ==
+        R"("{\"a\":\"a\",\"b\":\"b\"}")");
+  CHECK(aggregate_of("JSON_OBJECTAGG(x VALUE 1)", "STRING", values).find("is NULL") != std::string::npos);
+  CHECK(aggregate_of("JSON_OBJECTAGG('k' VALUE x)", "STRING", values).find("comes twice") != std::string::npos);
+}
+
 TEST_CASE("MIN and MAX know numbers, texts, times and DECIMAL") {
   CHECK(aggregate_of("MIN(x)", "INT", {"3", "null", "-1"}) == "-1");
   CHECK(aggregate_of("MAX(x)", "STRING", {"\"a\"", "\"b\"", "\"B\""}) == "\"b\"");
