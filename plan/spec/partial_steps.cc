@@ -28,7 +28,7 @@ Node make_partial_step(const JobGraph& graph, const Node& step, const PartialSte
   node.id = step.id + ".partial";
   node.type = partial.type;
   node.inputs = {{input.node, input.port, Partitioning::kForward, {}}};
-  node.outputs = {{"", partial.rows, Changelog::kAppend, {}}, {"partial", partial.partials, Changelog::kAppend, {}}};
+  node.outputs = {{"", partial.rows, Changelog::kAppend, {}}, {"sums", partial.partials, Changelog::kAppend, {}}};
   node.parallelism = graph.nodes[input.node].parallelism;
   node.detail = "sums in front of the exchange";
   node.position = step.position;

@@ -137,6 +137,19 @@ std::vector<uint32_t> read_columns(std::span<const TypedExprPtr> expressions) {
   return columns;
 }
 
+std::function<std::vector<const Located*>(const Located& step)> inputs_named_in(std::string operator_key,
+                                                                                std::vector<std::string> fields) {
+  return [operator_key = std::move(operator_key), fields = std::move(fields)](const Located& step) {
+    std::vector<const Located*> names;
+    const Located* tree = step.find(operator_key);
+    for (const std::string& field : fields) {
+      const Located* name = tree == nullptr ? nullptr : tree->find(field);
+      if (name != nullptr && name->is_scalar()) names.push_back(name);
+    }
+    return names;
+  };
+}
+
 int32_t find_port(const Node& node, std::string_view name) {
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].name == name) return static_cast<int32_t>(i);

@@ -2,8 +2,10 @@
 // ports. Planning only; pure functions of their arguments.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +39,10 @@ bool require_append(const BindContext& context, std::string_view operator_name);
 
 /// The columns that these expressions read, without repetition; null pointers are skipped.
 std::vector<uint32_t> read_columns(std::span<const TypedExprPtr> expressions);
+
+/// OperatorDescriptor::inputs of an operator that names its inputs in these fields of its own tree.
+std::function<std::vector<const Located*>(const Located& step)> inputs_named_in(std::string operator_key,
+                                                                                std::vector<std::string> fields);
 
 /// Number of the port with this name; -1 when the node has none.
 int32_t find_port(const Node& node, std::string_view name);

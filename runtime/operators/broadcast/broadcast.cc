@@ -216,16 +216,6 @@ std::optional<BoundOperator> bind_broadcast(const BindContext& context) {
   return bound;
 }
 
-std::vector<const Located*> broadcast_inputs(const Located& step) {
-  std::vector<const Located*> names;
-  const Located* tree = step.find("broadcast");
-  for (const char* side : {"input", "rules"}) {
-    const Located* name = tree == nullptr ? nullptr : tree->find(side);
-    if (name != nullptr && name->is_scalar()) names.push_back(name);
-  }
-  return names;
-}
-
 }  // namespace
 
 void register_broadcast(Registry& registry) {
@@ -240,7 +230,7 @@ void register_broadcast(Registry& registry) {
   field.help = "input, rules, key, type, where, select.";
   field.example = "{input: payments, rules: limits, key: [rule_id], where: payments.amount > limits.amount}";
   descriptor.fields = {std::move(field)};
-  descriptor.inputs = broadcast_inputs;
+  descriptor.inputs = inputs_named_in("broadcast", {"input", "rules"});
   descriptor.bind = bind_broadcast;
   registry.plan.operators["broadcast"] = std::move(descriptor);
   registry.factories.operators["broadcast"] = [](const Node& node, const JobGraph& /*graph*/) -> Result<OperatorPtr> {

@@ -1,5 +1,6 @@
 #include "runtime/operators/join/join.h"
 
+#include "runtime/operators/binding.h"
 #include "runtime/operators/join/bind.h"
 #include "runtime/operators/join/joins.h"
 
@@ -32,16 +33,6 @@ Result<OperatorPtr> make_join(const Node& node, const Registry& registry) {
   return make_error(ErrorCode::kInternal, "unknown kind of join");
 }
 
-std::vector<const Located*> join_inputs(const Located& step) {
-  std::vector<const Located*> names;
-  const Located* join = step.find("join");
-  for (const char* side : {"left", "right"}) {
-    const Located* name = join == nullptr ? nullptr : join->find(side);
-    if (name != nullptr && name->is_scalar()) names.push_back(name);
-  }
-  return names;
-}
-
 }  // namespace
 
 void register_join(Registry& registry) {
@@ -58,7 +49,7 @@ void register_join(Registry& registry) {
       "cache, retry.";
   field.example = "{kind: interval, left: orders, right: payments, equal: [order_id], between: {from: 0s, to: 10m}}";
   descriptor.fields = {std::move(field)};
-  descriptor.inputs = join_inputs;
+  descriptor.inputs = inputs_named_in("join", {"left", "right"});
   // One registry lives as long as the process, at one address.
   descriptor.bind = [&registry](const BindContext& context) { return bind_join(context, registry); };
   registry.plan.operators["join"] = std::move(descriptor);

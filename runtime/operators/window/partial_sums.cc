@@ -257,7 +257,8 @@ std::optional<PartialStep> bind_partial_sums(const std::shared_ptr<const WindowC
   const WindowSpec& spec = config->spec;
   const bool sliced =
       spec.kind == WindowKind::kTumbling || spec.kind == WindowKind::kSliding || spec.kind == WindowKind::kCumulating;
-  // A row that fires at once, by the clock or because it is late, has to arrive alone.
+  // A row that fires at once, by the clock or because it is late, has to arrive alone. Which rows are late is not known
+  // here: behind an input that was idle, or a restore, the window's watermark may be ahead of this one.
   if (!sliced || spec.per_window() || spec.processing_time || spec.allowed_lateness_ms > 0 || spec.purge) {
     return std::nullopt;
   }

@@ -160,6 +160,16 @@ TEST_CASE("a job's time zone stands between moments and local times") {
   CHECK(answer_in("Europe/Berlin", "TO_TIMESTAMP('2024-07-01 00:00:00')") == "2024-07-01 00:00:00.000");
 }
 
+TEST_CASE("months are added to a moment and seconds counted as Flink does, whatever the time zone") {
+  // Flink's ADD_MONTHS knows no zone: the calendar is that of UTC. Its EXTRACT(EPOCH) is of the local time.
+  const std::string ltz = "TO_TIMESTAMP_LTZ(1706745600000, 3)";  // 2024-02-01 00:00 UTC, January in New York
+  CHECK(answer_in("America/New_York", "CAST(" + ltz + " AS STRING)") == "2024-01-31 19:00:00.000");
+  CHECK(answer_in("America/New_York", "CAST(" + ltz + " + INTERVAL '1' MONTH AS STRING)") == "2024-02-29 19:00:00.000");
+  CHECK(answer_in("Europe/Berlin", "CAST(" + ltz + " + INTERVAL '2' MONTH AS STRING)") == "2024-04-01 02:00:00.000");
+  CHECK(answer_in("Europe/Berlin", "EXTRACT(EPOCH FROM " + ltz + ")") == "1706749200");
+  CHECK(answer_in("America/New_York", "EXTRACT(EPOCH FROM " + ltz + ")") == "1706727600");
+}
+
 TEST_CASE("clocks that change: a time that does not occur moves on, one that occurs twice is the earlier") {
   CHECK(answer_in("Europe/Berlin", "CAST(CAST('2024-03-31 02:30:00' AS TIMESTAMP_LTZ(3)) AS STRING)") ==
         "2024-03-31 03:30:00.000");
