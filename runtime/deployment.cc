@@ -1,6 +1,7 @@
 #include "runtime/deployment.h"
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/task_builder.h"
 
@@ -63,7 +64,10 @@ class DeploymentBuilder {
       slot_workers_[id.subtask]->add(
           std::make_unique<Task>(std::move(parts_[id.chain][id.subtask]), *out_.config_.clock, std::move(events)));
     }
-    if (out_.config_.remote) out_.config_.remote->open();
+    if (out_.config_.remote) {
+      align_sources();
+      out_.config_.remote->open();
+    }
     return {};
   }
 
@@ -78,6 +82,21 @@ class DeploymentBuilder {
     const bool alone = std::ranges::all_of(placement.slots, [&](uint32_t owner) { return owner == placement.member; });
     if (alone || out_.config_.remote) return {};
     return make_error(ErrorCode::kInternal, "the job has slots elsewhere, and nothing connects them");
+  }
+
+  /// Sources with `max_drift` wait for those of the other members too.
+  void align_sources() {
+    const auto takes_part = [&](const Node& node) {
+      return node.source && node.source->event_time.max_drift_ms >= 0 && node.source->event_time.column >= 0;
+    };
+    if (out_.workers_.empty() || std::ranges::none_of(graph_.nodes, takes_part)) return;
+    std::set<uint32_t> others;
+    for (uint32_t slot = 0; slot < slot_workers_.size(); ++slot) {
+      if (!here(slot)) others.insert(owner(slot));
+    }
+    if (others.empty()) return;
+    out_.config_.alignment->report_others(INT64_MIN);
+    out_.config_.remote->align(out_.config_.alignment, {others.begin(), others.end()});
   }
 
   bool here(uint32_t slot) const { return out_.config_.placement.here(slot); }

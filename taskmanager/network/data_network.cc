@@ -29,6 +29,10 @@ class JobChannels final : public RemoteChannels {
     link_->peers[member].inputs.push_back({key, end});
     return end.get();
   }
+  void align(std::shared_ptr<SourceAlignment> alignment, const std::vector<uint32_t>& members) override {
+    link_->alignment = std::move(alignment);
+    for (const uint32_t member : members) link_->peers[member].aligned = true;
+  }
   void open() override {
     io_.post([&hub = hub_, link = link_] { hub.attach(link); });
   }

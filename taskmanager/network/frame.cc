@@ -22,6 +22,13 @@ OutFrame make_control(FrameHeader header, std::string body) {
   return make_frame(header, std::move(body));
 }
 
+std::string job_body(const JobAttempt& job) {
+  ByteWriter body;
+  body.put_string(job.job_id);
+  body.put(job.attempt);
+  return body.take();
+}
+
 /// The body of a control frame, whose checksum is in the header.
 Result<ByteReader> control_body(const InFrame& frame) {
   if (crc32c(frame.body()) != frame.header.body_checksum) return frame_error("the checksum does not match");
@@ -68,7 +75,7 @@ Result<FrameHeader> decode_frame_header(std::string_view bytes) {
   const auto flags = in.get<uint8_t>();
   in.get<uint8_t>();
   header.body_checksum = in.get<uint32_t>();
-  if (type < static_cast<uint8_t>(FrameType::kHello) || type > static_cast<uint8_t>(FrameType::kLeave)) {
+  if (type < static_cast<uint8_t>(FrameType::kHello) || type > static_cast<uint8_t>(FrameType::kAligned)) {
     return frame_error("its type is unknown");
   }
   if (element > static_cast<uint8_t>(ElementKind::kEnd)) return frame_error("its kind of element is unknown");
@@ -132,20 +139,19 @@ Result<OpenChannel> decode_open(const InFrame& frame) {
   return open;
 }
 
-OutFrame encode_leave(const LeaveJob& leave) {
-  ByteWriter body;
-  body.put_string(leave.job_id);
-  body.put(leave.attempt);
-  return make_control({.type = FrameType::kLeave}, body.take());
+OutFrame encode_leave(const JobAttempt& job) { return make_control({.type = FrameType::kLeave}, job_body(job)); }
+
+OutFrame encode_aligned(const JobAttempt& job, int64_t slowest) {
+  return make_control({.type = FrameType::kAligned, .value = slowest}, job_body(job));
 }
 
-Result<LeaveJob> decode_leave(const InFrame& frame) {
+Result<JobAttempt> decode_job_attempt(const InFrame& frame) {
   MR_ASSIGN(ByteReader in, control_body(frame));
-  LeaveJob leave;
-  leave.job_id = in.get_string();
-  leave.attempt = in.get<int64_t>();
-  if (!in.done()) return frame_error("a leave is damaged");
-  return leave;
+  JobAttempt job;
+  job.job_id = in.get_string();
+  job.attempt = in.get<int64_t>();
+  if (!in.done()) return frame_error("the name of a job is damaged");
+  return job;
 }
 
 OutFrame encode_credit(uint64_t channel, size_t bytes, uint32_t entries) {

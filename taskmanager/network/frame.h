@@ -23,7 +23,8 @@ enum class FrameType : uint8_t {
   kOpen,       // the receiver of rows has a channel for them: OpenChannel; channel, value = window bytes, entries
   kElement,    // element kind, value and batch
   kCredit,     // consumed: value bytes and entries of a channel
-  kLeave,      // the sender's part of an attempt is gone: LeaveJob
+  kLeave,      // the sender's part of an attempt is gone: JobAttempt
+  kAligned,    // value: event time of the slowest source with `max_drift` that the sender has of JobAttempt
 };
 
 inline constexpr uint32_t kDataProtocol = 1;
@@ -77,17 +78,19 @@ struct OpenChannel {
   size_t window_bytes = 0;
   uint32_t window_entries = 0;
 };
-struct LeaveJob {
+struct JobAttempt {
   std::string job_id;
   int64_t attempt = 0;
 };
 
 OutFrame encode_hello(const Hello& hello);
 OutFrame encode_open(const OpenChannel& open);
-OutFrame encode_leave(const LeaveJob& leave);
+OutFrame encode_leave(const JobAttempt& job);
+OutFrame encode_aligned(const JobAttempt& job, int64_t slowest);
 OutFrame encode_credit(uint64_t channel, size_t bytes, uint32_t entries);
 Result<Hello> decode_hello(const InFrame& frame);
 Result<OpenChannel> decode_open(const InFrame& frame);
-Result<LeaveJob> decode_leave(const InFrame& frame);
+/// Of kLeave and kAligned.
+Result<JobAttempt> decode_job_attempt(const InFrame& frame);
 
 }  // namespace millrace

@@ -2,6 +2,7 @@
 // while the deployment is built; from attach to detach it belongs to the io thread.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "rpc/messages.h"
+#include "runtime/source_alignment.h"
 #include "taskmanager/network/remote_channel.h"
 
 namespace millrace {
@@ -33,10 +35,13 @@ struct JobLink {
     std::vector<Input> inputs;
     std::map<ChannelKey, std::shared_ptr<RemoteOutput>> outputs;
     bool connected = false;
+    bool aligned = false;         // takes part in `max_drift`
+    int64_t slowest = INT64_MIN;  // of its sources, as far as it said
   };
 
   NetworkJob job;
-  std::map<uint32_t, Peer> peers;  // by member; those with channels
+  std::map<uint32_t, Peer> peers;              // by member; those with channels or sources to align with
+  std::shared_ptr<SourceAlignment> alignment;  // null: the job has no `max_drift`
   bool failed = false;
 
   [[nodiscard]] const JobMember& member(uint32_t number) const { return job.members[number]; }
@@ -46,6 +51,13 @@ struct JobLink {
       if (member(number).task_manager == task_manager) return &peer;
     }
     return nullptr;
+  }
+  void report_alignment() const {
+    int64_t slowest = INT64_MAX;
+    for (const auto& [number, peer] : peers) {
+      if (peer.aligned) slowest = std::min(slowest, peer.slowest);
+    }
+    alignment->report_others(slowest);
   }
   void fail(Error error) {
     if (failed) return;

@@ -9,6 +9,7 @@ namespace millrace {
 namespace {
 constexpr int64_t kDialTimeoutMs = 3'000;
 constexpr int64_t kHelloTimeoutMs = 5'000;
+constexpr int64_t kAlignmentMs = 100;
 constexpr int64_t kFirstRetryMs = 20;
 constexpr int64_t kLastRetryMs = 500;
 
@@ -22,6 +23,7 @@ void NetworkHub::attach(const JobLinkPtr& job) {
   io_.after(options_.connect_timeout_ms, [this, weak = std::weak_ptr(job)] {
     if (const JobLinkPtr waiting = weak.lock()) give_up(waiting);
   });
+  if (job->alignment) tell_alignment(job);
 }
 
 void NetworkHub::attach(const JobLinkPtr& job, const JobMember& member) {
@@ -46,6 +48,18 @@ void NetworkHub::detach(const JobLinkPtr& job) {
     if (found->second.link) found->second.link->leave(*job);
     forget_if_idle(task_manager);
   }
+}
+
+void NetworkHub::tell_alignment(const JobLinkPtr& job) {
+  if (job->failed) return;
+  const int64_t slowest = job->alignment->slowest_here();
+  for (const auto& [number, used] : job->peers) {
+    const auto found = peers_.find(job->member(number).task_manager);
+    if (used.aligned && found != peers_.end() && found->second.link) found->second.link->send_alignment(*job, slowest);
+  }
+  io_.after(kAlignmentMs, [this, weak = std::weak_ptr(job)] {
+    if (const JobLinkPtr still = weak.lock()) tell_alignment(still);
+  });
 }
 
 void NetworkHub::give_up(const JobLinkPtr& job) {

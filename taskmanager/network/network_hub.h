@@ -50,6 +50,7 @@ class NetworkHub final : public PeerEvents {
   void dialed(const std::string& task_manager, Result<FrameConnectionPtr> connection);
   void dial_later(const std::string& task_manager, const std::string& trouble);
   void give_up(const JobLinkPtr& job);
+  void tell_alignment(const JobLinkPtr& job);
   void forget_if_idle(const std::string& task_manager);
 
   const DataNetworkOptions& options_;

@@ -58,6 +58,10 @@ void PeerLink::leave(const JobLink& job) {
   connection_->send(encode_leave({job.job.job_id, job.job.attempt}));
 }
 
+void PeerLink::send_alignment(const JobLink& job, int64_t slowest) {
+  connection_->send(encode_aligned({job.job.job_id, job.job.attempt}, slowest));
+}
+
 Status PeerLink::received(InFrame frame) {
   if (peer_.empty()) return hello(frame);
   switch (frame.header.type) {
@@ -67,6 +71,8 @@ Status PeerLink::received(InFrame frame) {
       return open(frame);
     case FrameType::kLeave:
       return left(frame);
+    case FrameType::kAligned:
+      return aligned(frame);
     case FrameType::kCredit:
       credit(frame.header);
       return {};
@@ -100,11 +106,21 @@ Status PeerLink::open(const InFrame& frame) {
 }
 
 Status PeerLink::left(const InFrame& frame) {
-  MR_ASSIGN(const LeaveJob leave, decode_leave(frame));
+  MR_ASSIGN(const JobAttempt leave, decode_job_attempt(frame));
   const auto found = waiting_.find({leave.job_id, leave.attempt});
   if (found == waiting_.end()) return {};
   waiting_channels_ -= found->second.size();
   waiting_.erase(found);
+  return {};
+}
+
+Status PeerLink::aligned(const InFrame& frame) {
+  MR_ASSIGN(const JobAttempt attempt, decode_job_attempt(frame));
+  // An attempt that is not here yet hears it again.
+  const JobLinkPtr job = events_.find_job(*this, {attempt.job_id, attempt.attempt});
+  if (!job || !job->alignment) return {};
+  job->find_peer(peer_)->slowest = frame.header.value;
+  job->report_alignment();
   return {};
 }
 

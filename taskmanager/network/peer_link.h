@@ -44,6 +44,7 @@ class PeerLink final : public FrameReceiver, public std::enable_shared_from_this
   /// Opens the job's channels from the peer, and takes up those that the peer has opened.
   void join(const JobLinkPtr& job);
   void leave(const JobLink& job);
+  void send_alignment(const JobLink& job, int64_t slowest);
 
   Status received(InFrame frame) override;
   void closed(const std::string& why) override;
@@ -52,6 +53,7 @@ class PeerLink final : public FrameReceiver, public std::enable_shared_from_this
   Status hello(const InFrame& frame);
   Status open(const InFrame& frame);
   Status left(const InFrame& frame);
+  Status aligned(const InFrame& frame);
   Status element(InFrame frame);
   void credit(const FrameHeader& header);
   void bind(JobLink& job, const OpenChannel& open);

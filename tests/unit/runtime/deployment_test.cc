@@ -31,6 +31,7 @@ struct SharedChannels {
   std::map<ChannelKey, std::unique_ptr<Channel>> channels;
   std::map<ChannelKey, std::pair<Waker*, Waker*>> wakers;
   size_t opened = 0;
+  std::map<uint32_t, std::vector<uint32_t>> aligned;
 
   Channel* channel(const ChannelKey& key) {
     std::unique_ptr<Channel>& found = channels[key];
@@ -52,6 +53,9 @@ class SharedEnds final : public RemoteChannels {
     check(member, schema);
     shared_.wakers[key].second = consumer;
     return shared_.channel(key);
+  }
+  void align(std::shared_ptr<SourceAlignment>, const std::vector<uint32_t>& members) override {
+    shared_.aligned[member_] = members;
   }
   void open() override { ++shared_.opened; }
 
@@ -153,6 +157,23 @@ TEST_CASE("A job whose slots are on three members counts every row once, and its
     cluster.run_to_end();
     REQUIRE(sorted_rows(cluster.rows) == expected_counts(shape, 2));
   }
+}
+
+TEST_CASE("Sources with max_drift hear of all members that have slots, and hold until they do") {
+  SharedChannels shared;
+  MiniCluster cluster;
+  cluster.connect = [&](uint32_t member) { return std::make_shared<SharedEnds>(shared, member); };
+  cluster.deploy(mini_graph(3, false), {0, 2, 0});
+  REQUIRE(shared.aligned.empty());
+  cluster.deployments.clear();
+  shared.channels.clear();
+  auto graph = std::make_shared<JobGraph>(*mini_graph(3, false));
+  auto source = std::make_shared<SourceConfig>(*graph->nodes[0].source);
+  source->event_time.column = 0;
+  source->event_time.max_drift_ms = 100;
+  graph->nodes[0].source = source;
+  cluster.deploy(graph, {0, 2, 0});
+  REQUIRE(shared.aligned == std::map<uint32_t, std::vector<uint32_t>>{{0, {2}}, {2, {0}}});
 }
 
 TEST_CASE("A deployment with too few slots, or with slots elsewhere and no network, is refused") {

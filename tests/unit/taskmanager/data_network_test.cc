@@ -215,6 +215,32 @@ TEST_CASE("Frames of an attempt that is gone are dropped and counted, and the ne
   REQUIRE(numbers_of(second.take().batch) == std::vector<int64_t>{3});
 }
 
+TEST_CASE("Members tell each other how far their sources are, and nobody goes ahead of a member that said nothing") {
+  NetworkCluster cluster(3);
+  const auto attempt = [&](uint32_t member, const std::vector<uint32_t>& others) {
+    auto alignment = std::make_shared<SourceAlignment>();
+    alignment->report_others(INT64_MIN);
+    auto joined = cluster.join(member, "job");
+    joined->align(alignment, others);
+    joined->open();
+    return std::pair(alignment, joined);
+  };
+  const auto first = attempt(0, {1, 2});
+  const auto second = attempt(1, {0, 2});
+  const size_t fast = first.first->join();
+  const size_t slow = second.first->join();
+  first.first->report(fast, 500);
+  second.first->report(slow, 20);
+  const auto knows_others = [](const SourceAlignment& alignment) { return alignment.slowest() > INT64_MIN; };
+  wait_until([&] { return cluster.networks[0]->connections() == 2; }, "connected");
+  REQUIRE_FALSE(knows_others(*first.first));  // the third has not been heard
+  const auto third = attempt(2, {0, 1});      // has no such source
+  wait_until([&] { return first.first->slowest() == 20; }, "the slowest is that of the second member");
+  second.first->report(slow, 900);
+  wait_until([&] { return first.first->slowest() == 500; }, "now it is the first");
+  wait_until([&] { return third.first->slowest() == 500; }, "the third knows it as well");
+}
+
 TEST_CASE("A deployment for somebody else, or with a member twice, is refused") {
   NetworkCluster cluster(2);
   NetworkJob job{.job_id = "job", .attempt = 1, .members = cluster.addresses, .self = 1, .failed = {}};

@@ -69,7 +69,10 @@ TEST_CASE("Control frames come back as they were written, and a flipped bit in t
   REQUIRE(opened.window_bytes == 64);
   REQUIRE(opened.window_entries == 2);
 
-  REQUIRE(decode_leave(arrived(encode_leave({"job", 9})))->attempt == 9);
+  REQUIRE(decode_job_attempt(arrived(encode_leave({"job", 9})))->attempt == 9);
+  const InFrame aligned = arrived(encode_aligned({"job", 9}, -77));
+  REQUIRE(decode_job_attempt(aligned)->job_id == "job");
+  REQUIRE(aligned.header.value == -77);
   for (size_t bit = 0; bit < opening.body.size() * 8; ++bit) {
     OutFrame damaged = opening;
     damaged.body[bit / 8] = static_cast<char>(damaged.body[bit / 8] ^ (1 << (bit % 8)));
