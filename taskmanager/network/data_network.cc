@@ -1,5 +1,7 @@
 #include "taskmanager/network/data_network.h"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "taskmanager/network/network_hub.h"
@@ -50,6 +52,11 @@ class JobChannels final : public RemoteChannels {
   const DataNetworkOptions& options_;
   JobLinkPtr link_;
 };
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
 
 Status check_members(const NetworkJob& job, const std::string& id) {
   const auto bad = [](const std::string& what) { return make_error(ErrorCode::kBadMessage, "a deployment " + what); };
@@ -109,6 +116,7 @@ Result<std::unique_ptr<DataNetwork>> DataNetwork::start(DataNetworkOptions optio
 std::string DataNetwork::address() const {
   const DataNetworkOptions& options = impl_->options;
   std::string host = options.advertised_host.empty() ? options.bind : options.advertised_host;
+  if (host == "0.0.0.0" || host == "::") host = host_name();
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   return host + ":" + std::to_string(impl_->io->port());
 }

@@ -19,7 +19,8 @@ struct DataNetworkOptions {
   std::string id;                  // of this task manager
   std::string bind = "127.0.0.1";  // an IP address
   uint16_t port = 0;               // 0: any free one
-  std::string advertised_host;     // where others reach this one; "": the bind address
+  /// Where others reach this one; "": the bind address, or the name of this host when that is a wildcard.
+  std::string advertised_host{};
   int64_t connect_timeout_ms = 10'000;
   ChannelWindow window;
   CompressionRule compression{.bytes_min = 8192};

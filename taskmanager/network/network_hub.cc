@@ -27,6 +27,11 @@ void NetworkHub::attach(const JobLinkPtr& job) {
 }
 
 void NetworkHub::attach(const JobLinkPtr& job, const JobMember& member) {
+  // The old process is gone if its successor has another address, though nothing may have told the connection.
+  const auto known = peers_.find(member.task_manager);
+  if (known != peers_.end() && !known->second.address.empty() && known->second.address != member.data_address) {
+    drop(member.task_manager, "it started anew at " + member.data_address);
+  }
   Peer& peer = peers_[member.task_manager];
   peer.address = member.data_address;
   peer.jobs.insert(job);

@@ -107,6 +107,17 @@ TEST_CASE("A compressed batch that is damaged fails the job") {
   REQUIRE(contains(fed.failure(), "a compressed batch is damaged"));
 }
 
+TEST_CASE("A connection to a process whose successor has another address is given up") {
+  HandFedJob fed;
+  const std::vector<JobMember> members{{"a", "127.0.0.1:2"}, {"tm0", fed.network->address()}};
+  const auto next = fed.network->join({"job", 2, members, 1, [](const Error&) {}}).value();
+  next->input({0, 0, 1}, 0, numbers_schema(), &fed.waker);
+  next->open();
+  REQUIRE(contains(fed.note.wait().message, "it started anew at 127.0.0.1:2"));
+  fed.peer->read_to_end();  // ends
+  REQUIRE(fed.network->connections() == 0);
+}
+
 TEST_CASE("A damaged header fails the job") {
   HandFedJob fed;
   OutFrame frame = fed.rows("");

@@ -241,6 +241,21 @@ TEST_CASE("Members tell each other how far their sources are, and nobody goes ah
   wait_until([&] { return third.first->slowest() == 500; }, "the third knows it as well");
 }
 
+TEST_CASE("A wildcard is not an address that others could use") {
+  DataNetworkOptions options;
+  options.id = "tm0";
+  options.bind = "0.0.0.0";
+  const auto network = DataNetwork::start(options).value();
+  REQUIRE(network->address().find("0.0.0.0") == std::string::npos);
+  options.advertised_host = "workers.example";
+  REQUIRE(DataNetwork::start(options).value()->address().starts_with("workers.example:"));
+  options.bind = "somewhere";
+  REQUIRE(DataNetwork::start(options).error().message == "`somewhere` is not an IP address to listen on");
+  options.bind = "127.0.0.1";
+  options.port = static_cast<uint16_t>(std::stoi(network->address().substr(network->address().rfind(':') + 1)));
+  REQUIRE(DataNetwork::start(options).error().code == ErrorCode::kIo);  // the port is taken
+}
+
 TEST_CASE("A deployment for somebody else, or with a member twice, is refused") {
   NetworkCluster cluster(2);
   NetworkJob job{.job_id = "job", .attempt = 1, .members = cluster.addresses, .self = 1, .failed = {}};
