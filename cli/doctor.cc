@@ -1,28 +1,25 @@
 #include "cli/doctor.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
+#include "cli/cluster_client.h"
 #include "cli/job_file.h"
+#include "cli/result_output.h"
 #include "cli/usage.h"
-#include "http/client.h"
 
 namespace millrace {
 namespace {
 
-constexpr int kDoctorFailed = 1;
-constexpr int kDoctorUnreachable = 3;
-
-int show_findings(const std::string& body, bool as_json) {
+int show_findings(const std::string& body, const std::string& format) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   if (json.is_discarded() || !json.contains("findings")) {
     std::fprintf(stderr, "error: the server's answer is not understood: %s\n", body.c_str());
-    return kDoctorFailed;
+    return kExitFailed;
   }
-  if (as_json) {
-    std::printf("%s\n", json.dump().c_str());
+  if (format != "table") {
+    print_result(format, body, {});
     return 0;
   }
   for (const auto& finding : json["findings"]) {
@@ -36,32 +33,20 @@ int show_findings(const std::string& body, bool as_json) {
 }  // namespace
 
 int command_doctor(const std::vector<std::string>& args, const Registry& /*registry*/) {
-  const auto parsed = parse_arguments(args, {{}, {"--address", "--output"}, 1, 2});
-  if (!parsed) {
-    return usage_error("doctor", parsed.error(), kDoctorUsage);
-  }
-  const char* environment = std::getenv("MILLRACE_ADDRESS");
-  const std::string address =
-      parsed->option("--address", environment == nullptr ? "http://localhost:8081" : environment);
-  std::string target = "/api/v1/jobs/" + escape_url(parsed->words[0]) + "/doctor";
+  const auto parsed = parse_arguments(args, cluster_rules({{}, {}, 1, 2}));
+  if (!parsed) return usage_error("doctor", parsed.error(), kDoctorUsage);
+  const ClusterClient client(*parsed);
+  std::string target = job_target(parsed->words[0], "/doctor");
   if (parsed->words.size() > 1) target += "?step=" + escape_url(parsed->words[1]);
-  const auto answer = http_get(address, target);
-  if (!answer) {
-    std::fprintf(stderr, "error[%s]: %s\n", std::string(answer.error().info().code).c_str(),
-                 answer.error().message.c_str());
-    return kDoctorUnreachable;
+  const auto answer = client.raw("GET", target, "");
+  if (!answer) return answer.error();
+  if (answer->status == 404 && answer->body.find("no job") != std::string::npos) {
+    std::fprintf(stderr, "error: no job `%s` runs at %s\n   = help: its name or id; `millrace list` shows the jobs\n",
+                 parsed->words[0].c_str(), client.address().c_str());
+    return kExitFailed;
   }
-  if (answer->status == 404 && answer->body.find("nothing at") != std::string::npos) {
-    std::fprintf(stderr,
-                 "error: no job `%s` runs at %s\n   = help: its name or id; `millrace run` prints the address\n",
-                 parsed->words[0].c_str(), address.c_str());
-    return kDoctorFailed;
-  }
-  if (answer->status != 200) {
-    std::fprintf(stderr, "error: %s answered %d: %s\n", address.c_str(), answer->status, answer->body.c_str());
-    return kDoctorFailed;
-  }
-  return show_findings(answer->body, parsed->option("--output", "table") == "json");
+  if (answer->status != 200) return client.refused(*answer);
+  return show_findings(answer->body, parsed->option("--output", "table"));
 }
 
 }  // namespace millrace

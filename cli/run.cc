@@ -7,25 +7,22 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/cluster_client.h"
 #include "cli/job_output.h"
-#include "cli/job_rest.h"
 #include "cli/local_cluster.h"
 #include "cli/row_limit.h"
 #include "cli/run_options.h"
 #include "cli/signals.h"
+#include "cli/single_job_control.h"
 #include "core/environment.h"
 #include "core/log.h"
 #include "http/server.h"
+#include "jobmanager/rest/rest_api.h"
 #include "plan/render_diagnostics.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr int kExitDone = 0;
-constexpr int kExitFailed = 1;
-constexpr int kExitInvalid = 2;
-constexpr int kExitRefusedByState = 4;
 
 constexpr const char* kDemoJob = R"yaml(version: 1
 name: demo
@@ -100,6 +97,21 @@ int finish(const JobView& view, int signal, bool limit_reached) {
   return 128 + signal;
 }
 
+HttpServer::Handler rest_of(SingleJobControl& control, const Registry& registry, const RunOptions& options) {
+  RestConfig rest;
+  rest.control = &control;
+  rest.registry = &registry.plan;
+  rest.clock = &system_clock();
+  rest.environment = environment_variable;
+  rest.version = MILLRACE_VERSION;
+  rest.access.any_host = options.insecure;
+  rest.ready = [&control] {
+    const JobState state = control.jobs().front().state;
+    return std::pair(state == JobState::kRunning, std::string(job_state_name(state)));
+  };
+  return rest_handler(std::move(rest));
+}
+
 int run_planned(const RunOptions& options, PlannedJob planned, const Registry& registry) {
   auto listen = server_options(options);
   if (!listen) return report_error(listen.error(), kExitInvalid);
@@ -129,6 +141,7 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
     }
   }
   const auto graph = std::make_shared<const JobGraph>(planned.graph);
+  const std::string spec = planned.resolved_yaml;
   LocalCluster cluster(
       std::move(planned), root,
       {options.start, options.until_done, options.allow_dropped_state, options.republish, options.accept_lost_progress},
@@ -138,7 +151,8 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
     return report_error(started.error(), exit_code_of(started.error().info().code));
   }
   StopSignals signals(options.stop_timeout_ms, [job] { job->request_stop(); }, [job] { job->request_cancel(true); });
-  auto server = HttpServer::start(*listen, job_rest_handler([job] { return job->view(); }, metrics, graph));
+  SingleJobControl control(*job, metrics, graph, spec);
+  auto server = HttpServer::start(*listen, rest_of(control, registry, options));
   if (server) {
     std::fprintf(stderr, "listening rest=http://%s\n", (*server)->address().c_str());
   } else {

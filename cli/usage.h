@@ -21,7 +21,34 @@ constexpr std::string_view kAuditUsage = "millrace audit JOB_DIRECTORY";
 constexpr std::string_view kSinkUsage =
     "millrace sink show JOB_DIRECTORY SINK [--lane L --epoch N [--part P] [--rows 17,20-22]]\n"
     "       millrace sink skip JOB_DIRECTORY SINK --lane L --epoch N [--part P] --rows 17,20-22 [--to FILE]";
-constexpr std::string_view kDoctorUsage = "millrace doctor JOB [STEP] [--address HOST:PORT] [--output json]";
+constexpr std::string_view kDoctorUsage = "millrace doctor JOB [STEP] [--address HOST:PORT] [--output table|json|yaml]";
+// Against a running cluster; all take --address (else MILLRACE_ADDRESS) and --output table|json|yaml.
+constexpr std::string_view kSubmitUsage =
+    "millrace submit job.yaml [--wait] [--dry-run] [--param k=v] [--set path=value] [--restore PATH | --fork PATH | "
+    "--fresh]\n"
+    "           [--take-over] [--until-done] [--republish] [--accept-lost-progress] [--allow-dropped-state]\n"
+    "           [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kUpgradeUsage =
+    "millrace upgrade JOB job.yaml [--allow-dropped-state] [--param k=v] [--set path=value] [--address HOST:PORT] "
+    "[--output table|json|yaml]";
+constexpr std::string_view kListUsage = "millrace list [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kStatusUsage = "millrace status JOB [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kCancelUsage =
+    "millrace cancel JOB [--now] [--address HOST:PORT] [--output table|json|yaml]\n\n"
+    "--now: without publishing the output of completed checkpoints first";
+constexpr std::string_view kStopUsage =
+    "millrace stop JOB [--drain] [--no-savepoint] [--directory PATH] [--address HOST:PORT] [--output "
+    "table|json|yaml]\n\n"
+    "prints the savepoint's path; --drain: all windows fire first, and the job cannot go on from there";
+constexpr std::string_view kSavepointUsage =
+    "millrace savepoint JOB [--directory PATH] [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kCheckpointsUsage =
+    "millrace checkpoints JOB [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kRescaleUsage =
+    "millrace rescale JOB PARALLELISM [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kLogsUsage = "millrace logs JOB [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kTopUsage = "millrace top [JOB] [--interval 1s] [--once] [--address HOST:PORT]";
+constexpr std::string_view kCompletionUsage = "millrace completion bash|zsh|fish";
 constexpr std::string_view kEvalUsage = "millrace eval EXPR | millrace eval --json [--schema \"a INT, …\" --row JSON]";
 constexpr std::string_view kSchemaUsage = "millrace schema [--reference]";
 constexpr std::string_view kExplainUsage = "millrace explain [CODE]";

@@ -65,6 +65,9 @@ class ClientExchange {
     message_.set(client_http::field::connection, "close");
     message_.set(client_http::field::user_agent, "millrace");
     if (!call.body.empty()) message_.set(client_http::field::content_type, call.content_type);
+    if (!call.bearer_token.empty()) {
+      message_.set(client_http::field::authorization, "Bearer " + call.bearer_token);
+    }
     message_.body() = call.body;
     message_.prepare_payload();
     parser_.body_limit(call.body_bytes_max);

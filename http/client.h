@@ -16,6 +16,7 @@ struct HttpCall {
   std::string target = "/";  // path and query, escaped; appended to the base path of the address
   std::string body;
   std::string content_type = "application/json";
+  std::string bearer_token;  // "" without
   int64_t timeout_ms = 10'000;
   size_t body_bytes_max = 64 << 20;
 };

@@ -30,9 +30,9 @@ struct HttpResponse {
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 0;       // 0 = any free port
-  bool next_free = false;  // when the port is taken try the following ones (at most 100)
-  size_t body_bytes_max = 1 << 20;
+  uint16_t port = 0;                // 0 = any free port
+  bool next_free = false;           // when the port is taken try the following ones (at most 100)
+  size_t body_bytes_max = 5 << 20;  // a job file may have 4 MiB
   size_t connections_max = 256;
   int64_t idle_timeout_ms = 30'000;
 };

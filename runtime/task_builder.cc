@@ -200,7 +200,8 @@ TaskMetrics task_metrics(const StepSeries& series) {
           .idle_seconds = series.counter(name, help, {{"state", "idle"}}),
           .blocked_seconds = series.counter(name, help, {{"state", "backpressured"}}),
           .queue_usage = series.gauge("millrace_step_queue_usage_ratio", "Fill of the fullest channel."),
-          .alignment_seconds = series.gauge("millrace_alignment_seconds", "Wait for barriers at the last checkpoint.")};
+          .alignment_seconds =
+              series.gauge("millrace_checkpoint_alignment_seconds", "Wait for barriers at the last checkpoint.")};
 }
 
 }  // namespace
