@@ -9,6 +9,7 @@
 #include "cli/plan_command.h"
 #include "cli/run.h"
 #include "cli/schema.h"
+#include "cli/server.h"
 #include "cli/sink_command.h"
 #include "cli/submit_command.h"
 #include "cli/test_command.h"
@@ -30,6 +31,9 @@ constexpr Command kCommands[] = {
     {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers", kAuditUsage},
     {"sink", command_sink, "rows that wait for their target: show them, skip refused ones", kSinkUsage},
     {"doctor", command_doctor, "why a running job has no output", kDoctorUsage},
+    {"jobmanager", command_jobmanager, "the control process of a cluster: jobs, checkpoints, REST", kJobManagerUsage},
+    {"taskmanager", command_taskmanager, "a worker process of a cluster", kTaskManagerUsage},
+    {"cluster", command_cluster, "a job manager and a task manager in one process", kClusterUsage},
     {"submit", command_submit, "start a job on a running cluster", kSubmitUsage},
     {"list", command_list, "jobs of a cluster", kListUsage},
     {"status", command_status, "one job of a cluster and its steps", kStatusUsage},

@@ -52,6 +52,12 @@ constexpr std::string_view kCompletionUsage = "millrace completion bash|zsh|fish
 constexpr std::string_view kEvalUsage = "millrace eval EXPR | millrace eval --json [--schema \"a INT, …\" --row JSON]";
 constexpr std::string_view kSchemaUsage = "millrace schema [--reference]";
 constexpr std::string_view kExplainUsage = "millrace explain [CODE]";
+constexpr std::string_view kJobManagerUsage =
+    "millrace jobmanager [--config FILE] [--set key=value]... [--insecure] [--describe]";
+constexpr std::string_view kTaskManagerUsage =
+    "millrace taskmanager [--config FILE] [--set key=value]... [--insecure] [--describe]";
+constexpr std::string_view kClusterUsage =
+    "millrace cluster [--config FILE] [--set key=value]... [--insecure] [--describe]";
 constexpr std::string_view kVersionUsage = "millrace version";
 
 }  // namespace millrace

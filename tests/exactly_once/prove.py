@@ -61,6 +61,8 @@ def cents(amount) -> int:
 
 
 class Proof:
+    partitions = 4
+
     def __init__(self, options, directory: Path, broker, database):
         self.options, self.broker, self.database, self.directory = options, broker, database, directory
         self.random = random.Random(options.seed)
@@ -75,14 +77,14 @@ class Proof:
         self.table_looks = 0
 
     def topics(self):
-        self.kafka.create("user_events", 4)
+        self.kafka.create("user_events", self.partitions)
         for suffix in ("", "_plain"):
             self.kafka.create("fraud_alerts" + suffix, 3)
             self.kafka.create("bought" + suffix, 3)
             self.database.execute(TABLES.format(suffix=suffix))
 
     def make_job(self, folder, suffix):
-        (self.directory / folder).mkdir()
+        (self.directory / folder).mkdir(exist_ok=True)
         text = job_text(self.broker.address, suffix)
         return harness.Job(self.directory / folder, text,
                            {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn})

@@ -1,0 +1,106 @@
+#include "cli/task_manager_process.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "core/environment.h"
+#include "core/ids.h"
+#include "core/random.h"
+#include "http/metrics_page.h"
+
+namespace millrace {
+
+namespace {
+
+/// The host under which other processes reach this one.
+std::string advertised_host(const TaskManagerSettings& settings) {
+  if (!settings.advertise.empty()) return settings.advertise;
+  if (settings.bind != "0.0.0.0" && settings.bind != "::") return settings.bind;
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : settings.bind;
+}
+
+std::string with_port(const std::string& host, uint16_t port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+HttpResponse answer(const HttpRequest& request, const MetricRegistry& metrics, const TaskManagerSession* session) {
+  const auto json = [](int status, const nlohmann::json& body) {
+    return HttpResponse{status, "application/json", body.dump()};
+  };
+  if (request.method != "GET") return json(405, {{"errors", {"only GET is answered here"}}});
+  if (request.path == "/healthz") return json(200, {{"status", "ok"}});
+  if (request.path == "/readyz") {
+    const bool ready = session != nullptr && session->registered();
+    return json(ready ? 200 : 503, {{"status", ready ? "registered" : "no job manager"}});
+  }
+  if (request.path == "/metrics") {
+    std::vector<MetricSample> samples = metrics.collect();
+    collect_process_metrics(samples);
+    return {200, "text/plain; version=0.0.4; charset=utf-8", render_metrics(samples)};
+  }
+  return json(404, {{"errors", {"nothing at " + request.path}}});
+}
+
+}  // namespace
+
+TaskManagerProcess::~TaskManagerProcess() {
+  rest_.reset();
+  if (session_) session_->stop();
+  task_manager_.reset();
+}
+
+Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const TaskManagerSettings& settings,
+                                                                      const Registry& registry,
+                                                                      MetricRegistry& metrics, Options options) {
+  auto process = std::make_unique<TaskManagerProcess>();
+  MR_ASSIGN(const auto job_manager, parse_address(settings.jobmanager));
+  const std::string host = advertised_host(settings);
+  SessionConfig session;
+  session.self.id = JobId::generate(system_random()).to_string();
+  DataNetworkOptions network;
+  network.id = session.self.id;
+  network.bind = settings.bind;
+  network.port = settings.data_port;
+  network.advertised_host = host;
+  network.metrics = &metrics;
+  MR_ASSIGN(process->network_, DataNetwork::start(std::move(network)));
+
+  session.host = job_manager.first;
+  session.port = job_manager.second;
+  session.self.version = MILLRACE_VERSION;
+  session.self.slots = settings.slots;
+  session.self.memory_bytes = settings.memory_bytes;
+  session.self.data_address = process->network_->address();
+  session.fs = &local_file_system();
+  session.metrics = options.report ? &metrics : nullptr;
+  session.on_refused = std::move(options.on_refused);
+
+  // The port is known before the session tells of it; the session answers /readyz once it is there.
+  auto known = std::make_shared<std::atomic<const TaskManagerSession*>>(nullptr);
+  if (options.own_port) {
+    HttpServerOptions server;
+    server.address = settings.bind;
+    server.port = settings.rest_port;
+    MR_ASSIGN(process->rest_, HttpServer::start(server, [&metrics, known](const HttpRequest& request) {
+      return answer(request, metrics, known->load());
+    }));
+    session.self.rest_address = with_port(host, process->rest_->port());
+  }
+  process->session_ = std::make_unique<TaskManagerSession>(std::move(session));
+  known->store(process->session_.get());
+  TaskManagerConfig config;
+  config.registry = &registry;
+  config.clock = &system_clock();
+  config.fs = &local_file_system();
+  config.metrics = &metrics;
+  config.network = process->network_.get();
+  config.environment = environment_variable;
+  process->task_manager_ = std::make_unique<TaskManager>(std::move(config), *process->session_);
+  process->session_->start(*process->task_manager_);
+  return process;
+}
+
+}  // namespace millrace
