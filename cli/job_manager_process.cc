@@ -6,8 +6,7 @@
 namespace millrace {
 
 Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const ServerSettings& settings,
-                                                                    const Registry& registry,
-                                                                    MetricRegistry& metrics) {
+                                                                    const Registry& registry, MetricRegistry& metrics) {
   const JobManagerSettings& own = settings.jobmanager;
   auto process = std::make_unique<JobManagerProcess>();
   DispatcherConfig jobs;

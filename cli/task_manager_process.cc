@@ -53,8 +53,8 @@ TaskManagerProcess::~TaskManagerProcess() {
 }
 
 Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const TaskManagerSettings& settings,
-                                                                      const Registry& registry,
-                                                                      MetricRegistry& metrics, Options options) {
+                                                                      const Registry& registry, MetricRegistry& metrics,
+                                                                      Options options) {
   auto process = std::make_unique<TaskManagerProcess>();
   MR_ASSIGN(const auto job_manager, parse_address(settings.jobmanager));
   const std::string host = advertised_host(settings);
@@ -85,8 +85,8 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
     server.address = settings.bind;
     server.port = settings.rest_port;
     MR_ASSIGN(process->rest_, HttpServer::start(server, [&metrics, known](const HttpRequest& request) {
-      return answer(request, metrics, known->load());
-    }));
+                return answer(request, metrics, known->load());
+              }));
     session.self.rest_address = with_port(host, process->rest_->port());
   }
   process->session_ = std::make_unique<TaskManagerSession>(std::move(session));

@@ -18,8 +18,8 @@ namespace millrace {
 class TaskManagerProcess {
  public:
   struct Options {
-    bool own_port = true;   // metrics and health; off where the job manager of the same process serves them
-    bool report = true;     // metrics to the job manager
+    bool own_port = true;  // metrics and health; off where the job manager of the same process serves them
+    bool report = true;    // metrics to the job manager
     std::function<void(const RegistrationRefused&)> on_refused;
   };
   /// `metrics` outlives it.
