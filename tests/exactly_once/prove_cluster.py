@@ -119,7 +119,8 @@ class ClusterProof(prove.Proof):
         super().report(events, expected)
         if self.recoveries:
             ordered = sorted(self.recoveries)
-            print(json.dumps({"task_manager_kills": len(ordered), "recovery_median_s": round(statistics.median(ordered), 2),
+            print(json.dumps({"task_manager_kills": len(ordered),
+                              "recovery_median_s": round(statistics.median(ordered), 2),
                               "recovery_p95_s": round(ordered[int(len(ordered) * 0.95)], 2),
                               "recovery_max_s": round(ordered[-1], 2)}))
 

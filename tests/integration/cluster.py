@@ -1,6 +1,7 @@
-"""A cluster of real processes for tests: a job manager and task managers, each to be killed, frozen and started again."""
+"""A cluster of real processes for tests: each of them may be killed, frozen and started again."""
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -14,9 +15,15 @@ from harness import MILLRACE, SLOW, wait_until
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range of ports that outgoing connections get: nobody takes it while its server is down."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Process:
