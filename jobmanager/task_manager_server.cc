@@ -140,7 +140,8 @@ Result<std::unique_ptr<TaskManagerServer>> TaskManagerServer::start(TaskManagerS
   events.opened = [self](ConnectionId id, const std::string& peer) { self->peers[id].address = peer; };
   events.received = [self](ConnectionId id, std::string_view frame) { self->received(id, frame); };
   events.closed = [self](ConnectionId id, const std::string& reason) { self->closed(id, reason); };
-  MR_ASSIGN(self->server, FrameServer::start(self->config.bind, self->config.port, options, std::move(events)));
+  MR_ASSIGN(self->server, FrameServer::listen(self->config.bind, self->config.port, options, std::move(events)));
+  self->server->start();
   return std::unique_ptr<TaskManagerServer>(new TaskManagerServer(std::move(impl)));
 }
 

@@ -266,13 +266,16 @@ FrameServer::FrameServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 FrameServer::~FrameServer() { impl_->thread.stop(); }
 
-Result<std::unique_ptr<FrameServer>> FrameServer::start(const std::string& host, uint16_t port, FrameOptions options,
-                                                        Events events) {
+Result<std::unique_ptr<FrameServer>> FrameServer::listen(const std::string& host, uint16_t port, FrameOptions options,
+                                                         Events events) {
   auto impl = std::make_unique<Impl>(options, std::move(events));
   MR_TRY(impl->listen(host, port));
-  impl->accept();
-  impl->thread.start();
   return std::unique_ptr<FrameServer>(new FrameServer(std::move(impl)));
+}
+
+void FrameServer::start() {
+  impl_->accept();
+  impl_->thread.start();
 }
 
 void FrameServer::send(ConnectionId connection, std::string frame) {
@@ -355,17 +358,16 @@ struct FrameClient::Impl {
   std::shared_ptr<FramedSocket> framed;
 };
 
-FrameClient::FrameClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FrameClient::FrameClient(std::string host, uint16_t port, FrameOptions options, Events events)
+    : impl_(std::make_unique<Impl>(std::move(host), port, options, std::move(events))) {}
 
 FrameClient::~FrameClient() { stop(); }
 
 void FrameClient::stop() { impl_->thread.stop(); }
 
-std::unique_ptr<FrameClient> FrameClient::start(std::string host, uint16_t port, FrameOptions options, Events events) {
-  auto impl = std::make_unique<Impl>(std::move(host), port, options, std::move(events));
-  asio::post(impl->thread.io, [impl = impl.get()] { impl->connect(); });
-  impl->thread.start();
-  return std::unique_ptr<FrameClient>(new FrameClient(std::move(impl)));
+void FrameClient::start() {
+  asio::post(impl_->thread.io, [impl = impl_.get()] { impl->connect(); });
+  impl_->thread.start();
 }
 
 void FrameClient::send(std::string frame) {

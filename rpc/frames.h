@@ -33,9 +33,11 @@ class FrameServer {
     /// Once for every opened(), also after close().
     std::function<void(ConnectionId, const std::string& reason)> closed;
   };
-  /// Port 0: any free one. kUnreachable when the address cannot be listened on.
-  static Result<std::unique_ptr<FrameServer>> start(const std::string& host, uint16_t port, FrameOptions options,
-                                                    Events events);
+  /// Port 0: any free one. kUnreachable when the address cannot be listened on. Nothing is accepted before start().
+  static Result<std::unique_ptr<FrameServer>> listen(const std::string& host, uint16_t port, FrameOptions options,
+                                                     Events events);
+  /// Callbacks may come from now on: whoever they use the server through must have it by then.
+  void start();
   /// No callback runs any more when it returns.
   ~FrameServer();
   FrameServer(const FrameServer&) = delete;
@@ -61,9 +63,11 @@ class FrameClient {
     std::function<void(const std::string& reason)> closed;  // once for every opened()
     std::function<void(const std::string& reason)> failed;  // an attempt to connect; the next one follows by itself
   };
-  /// Connects, and connects again after every loss.
-  static std::unique_ptr<FrameClient> start(std::string host, uint16_t port, FrameOptions options, Events events);
+  FrameClient(std::string host, uint16_t port, FrameOptions options, Events events);
   ~FrameClient();
+  /// Connects, and connects again after every loss. Callbacks may come from now on: whoever they use the client through
+  /// must have it by then.
+  void start();
   FrameClient(const FrameClient&) = delete;
   FrameClient& operator=(const FrameClient&) = delete;
 
@@ -76,7 +80,6 @@ class FrameClient {
 
  private:
   struct Impl;
-  explicit FrameClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

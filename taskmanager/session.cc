@@ -40,7 +40,8 @@ struct TaskManagerSession::Impl {
                  {{"address", config.host + ":" + std::to_string(config.port)}, {"reason", reason}});
       }
     };
-    client = FrameClient::start(config.host, config.port, options, std::move(events));
+    client = std::make_unique<FrameClient>(config.host, config.port, options, std::move(events));
+    client->start();
     thread = std::thread([this] { loop(); });
   }
 

@@ -82,7 +82,13 @@ class Cluster:
         return self
 
     def wait_registered(self, count: int):
-        wait_until(lambda: len(self.registered()) == count, f"{count} task managers registered")
+        wait_until(lambda: self.answers() and len(self.registered()) == count, f"{count} task managers registered")
+
+    def answers(self) -> bool:
+        try:
+            return self.call("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
 
     def registered(self):
         try:

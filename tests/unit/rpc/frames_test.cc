@@ -49,6 +49,18 @@ FrameClient::Events recorded_client(Events& events) {
           .failed = [](const std::string&) {}};
 }
 
+Result<std::unique_ptr<FrameServer>> started(uint16_t port, FrameOptions options, Events& events) {
+  auto server = FrameServer::listen("127.0.0.1", port, options, recorded(events));
+  if (server) (*server)->start();
+  return server;
+}
+
+std::unique_ptr<FrameClient> connected(const char* host, uint16_t port, FrameOptions options, Events& events) {
+  auto client = std::make_unique<FrameClient>(host, port, options, recorded_client(events));
+  client->start();
+  return client;
+}
+
 using Texts = std::vector<std::string>;
 
 /// A plain socket, to speak badly.
@@ -75,9 +87,9 @@ class RawSocket {
 TEST_CASE("Frames travel both ways in order, and a client comes back after it was dropped") {
   Events at_server;
   Events at_client;
-  auto server = FrameServer::start("127.0.0.1", 0, {}, recorded(at_server));
+  auto server = started(0, {}, at_server);
   REQUIRE(server.has_value());
-  const auto client = FrameClient::start("127.0.0.1", (*server)->port(), {}, recorded_client(at_client));
+  const auto client = connected("127.0.0.1", (*server)->port(), {}, at_client);
   CHECK(at_client.first(1) == Texts{"opened"});
   client->send("one");
   client->send(std::string(1 << 20, 'x'));
@@ -95,12 +107,12 @@ TEST_CASE("A client waits for its server") {
   Events at_client;
   uint16_t port = 0;
   {
-    auto first = FrameServer::start("127.0.0.1", 0, {}, recorded(at_server));
+    auto first = started(0, {}, at_server);
     REQUIRE(first.has_value());
     port = (*first)->port();
   }
-  const auto client = FrameClient::start("localhost", port, {}, recorded_client(at_client));
-  auto server = FrameServer::start("127.0.0.1", port, {}, recorded(at_server));
+  const auto client = connected("localhost", port, {}, at_client);
+  auto server = started(port, {}, at_server);
   REQUIRE(server.has_value());
   CHECK(at_client.first(1) == Texts{"opened"});
 }
@@ -110,7 +122,7 @@ TEST_CASE("A peer that speaks another protocol, or says nothing, or sends too mu
   FrameOptions options;
   options.silence_ms = 300;
   options.frame_bytes_max = 100;
-  auto server = FrameServer::start("127.0.0.1", 0, options, recorded(events));
+  auto server = started(0, options, events);
   REQUIRE(server.has_value());
   const RawSocket stranger((*server)->port());
   stranger.write("GET / HTTP/1.1\r\n\r\n");
@@ -128,9 +140,9 @@ TEST_CASE("An idle connection stays: both sides give signs of life") {
   Events at_client;
   FrameOptions options;
   options.silence_ms = 200;
-  auto server = FrameServer::start("127.0.0.1", 0, options, recorded(at_server));
+  auto server = started(0, options, at_server);
   REQUIRE(server.has_value());
-  const auto client = FrameClient::start("127.0.0.1", (*server)->port(), options, recorded_client(at_client));
+  const auto client = connected("127.0.0.1", (*server)->port(), options, at_client);
   CHECK(at_client.first(1) == Texts{"opened"});
   // Four times the silence allowed, measured by another connection that is closed for it again and again.
   for (size_t n = 0; n < 4; ++n) {
@@ -144,9 +156,9 @@ TEST_CASE("An idle connection stays: both sides give signs of life") {
 
 TEST_CASE("A port that is taken is refused") {
   Events events;
-  auto first = FrameServer::start("127.0.0.1", 0, {}, recorded(events));
+  auto first = started(0, {}, events);
   REQUIRE(first.has_value());
-  auto second = FrameServer::start("127.0.0.1", (*first)->port(), {}, recorded(events));
+  auto second = started((*first)->port(), {}, events);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == ErrorCode::kUnreachable);
 }
