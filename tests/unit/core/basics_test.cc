@@ -49,6 +49,18 @@ TEST_CASE("crc32c matches the vectors of RFC 3720") {
   CHECK(crc32c("6789", crc32c("12345")) == crc32c("123456789"));
 }
 
+TEST_CASE("crc32c of long inputs, read as lanes, is that of their pieces one after the other") {
+  SeededRandom random(7);
+  std::string bytes(20'000, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random.below(256));
+  for (const size_t size : {3071U, 3072U, 3073U, 6143U, 6144U, 9999U, 20'000U}) {
+    const std::string_view all = std::string_view(bytes).substr(0, size);
+    uint32_t crc = 0;
+    for (size_t at = 0; at < size; at += 100) crc = crc32c(all.substr(at, 100), crc);
+    CHECK(crc32c(all) == crc);
+  }
+}
+
 TEST_CASE("hash64 is XXH3-64 with seed 0") { CHECK(hash64("") == 0x2d06800538d394c2); }
 
 TEST_CASE("a byte reader never runs past its end") {

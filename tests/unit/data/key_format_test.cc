@@ -58,6 +58,21 @@ TEST_CASE("key format 1 of a BIGINT is fixed") {
   CHECK(made.keys.hashes[2] == 0xc44bdff4074eecdb);
 }
 
+TEST_CASE("the hash of an integer key is that of its bytes, whatever way it was computed") {
+  SeededRandom random(3);
+  const auto wide = encoded_column("BIGINT", 4000, [&](Column& c) {
+    for (uint32_t i = 0; i < 4000; ++i) {
+      c.values<int64_t>()[i] = static_cast<int64_t>(random.next()) >> (i % 64);
+    }
+  });
+  const auto narrow = encoded_column("INT", 4000, [&](Column& c) {
+    for (uint32_t i = 0; i < 4000; ++i) c.values<int32_t>()[i] = static_cast<int32_t>(random.next()) >> (i % 32);
+  });
+  for (const auto* made : {&wide, &narrow}) {
+    for (size_t i = 0; i < made->keys.keys.size(); ++i) REQUIRE(made->keys.hashes[i] == hash64(made->keys.keys[i]));
+  }
+}
+
 TEST_CASE("all integer types share one key form") {
   const auto one = [](Column& c) { c.values<int32_t>()[0] = -7; };
   const auto wide = encoded_column("BIGINT", 1, [](Column& c) { c.values<int64_t>()[0] = -7; });
