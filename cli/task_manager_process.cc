@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <nlohmann/json.hpp>
 
+#include "cli/task_manager_page.h"
 #include "core/environment.h"
 #include "core/ids.h"
 #include "core/random.h"
-#include "http/metrics_page.h"
 
 namespace millrace {
 
@@ -24,24 +23,6 @@ std::string advertised_host(const TaskManagerSettings& settings) {
 
 std::string with_port(const std::string& host, uint16_t port) {
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
-}
-
-HttpResponse answer(const HttpRequest& request, const MetricRegistry& metrics, const TaskManagerSession* session) {
-  const auto json = [](int status, const nlohmann::json& body) {
-    return HttpResponse{status, "application/json", body.dump()};
-  };
-  if (request.method != "GET") return json(405, {{"errors", {"only GET is answered here"}}});
-  if (request.path == "/healthz") return json(200, {{"status", "ok"}});
-  if (request.path == "/readyz") {
-    const bool ready = session != nullptr && session->registered();
-    return json(ready ? 200 : 503, {{"status", ready ? "registered" : "no job manager"}});
-  }
-  if (request.path == "/metrics") {
-    std::vector<MetricSample> samples = metrics.collect();
-    collect_process_metrics(samples);
-    return {200, "text/plain; version=0.0.4; charset=utf-8", render_metrics(samples)};
-  }
-  return json(404, {{"errors", {"nothing at " + request.path}}});
 }
 
 }  // namespace
@@ -84,8 +65,10 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
     HttpServerOptions server;
     server.address = settings.bind;
     server.port = settings.rest_port;
-    MR_ASSIGN(process->rest_, HttpServer::start(server, [&metrics, known](const HttpRequest& request) {
-                return answer(request, metrics, known->load());
+    auto page = std::make_shared<TaskManagerPage>(TaskManagerPage{&metrics, session.self.id});
+    MR_ASSIGN(process->rest_, HttpServer::start(server, [page, known](const HttpRequest& request) {
+                const TaskManagerSession* there = known->load();
+                return page->answer(request, there != nullptr && there->registered());
               }));
     session.self.rest_address = with_port(host, process->rest_->port());
   }

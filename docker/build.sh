@@ -10,7 +10,8 @@ root=$context/root
 mkdir -p "$root/opt/millrace/bin" "$root/opt/millrace/lib" "$root/etc/ssl/certs" "$root/usr/share"
 strip -o "$root/opt/millrace/bin/millrace" "$binary"
 # What the base image has (glibc) stays out.
-ldd "$binary" | awk '$3 ~ /^\// { print $3 }' | grep -vE '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*)\.so' |
+ldd "$binary" | awk '$3 ~ /^\// { print $3 }' |
+  grep -vE '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*)\.so' |
   xargs -I{} cp -L {} "$root/opt/millrace/lib/"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp -r /usr/share/zoneinfo "$root/usr/share/zoneinfo"

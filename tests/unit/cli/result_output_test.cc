@@ -9,12 +9,10 @@ TEST_CASE("a table's columns are as wide as their widest cell, in characters") {
 }
 
 TEST_CASE("JSON as YAML: blocks, empty values, texts that need quotes") {
-  CHECK(
-      json_to_yaml(
-          R"({"jobs":[{"id":"a1","size":1.5,"list":[1,[2]]},{"id":"yes"}],)"
+  CHECK(json_to_yaml(R"({"jobs":[{"id":"a1","size":1.5,"list":[1,[2]]},{"id":"yes"}],)"
                      R"("none":[],"text":"a: b","empty":"","no":null})") ==
-      "jobs:\n  - id: a1\n    size: 1.5\n    list:\n      - 1\n      -\n        - 2\n  - id: \"yes\"\nnone: []\n"
-      "text: \"a: b\"\nempty: \"\"\n\"no\": null\n");
+        "jobs:\n  - id: a1\n    size: 1.5\n    list:\n      - 1\n      -\n        - 2\n  - id: \"yes\"\nnone: []\n"
+        "text: \"a: b\"\nempty: \"\"\n\"no\": null\n");
 }
 
 TEST_CASE("numbers are shown with three digits and a unit") {
