@@ -19,7 +19,9 @@ struct TableSlot {
 };
 constexpr uint32_t kEmptyRef = 0xffffffffu;
 constexpr size_t kSlotsMin = 64;
-constexpr size_t kProbeBlock = 32;  // rows whose cache misses overlap
+constexpr size_t kSlotsAhead = 48;
+constexpr size_t kRowsAhead = 24;
+constexpr size_t kProbeRing = 64;  // more than kSlotsAhead
 
 struct SlotsDeleter {
   void operator()(TableSlot* slots) const { free_table_memory(reinterpret_cast<char*>(slots)); }
@@ -98,11 +100,11 @@ struct KeyedTable::Impl {
   size_t rows = 0;
   size_t long_keys = 0;
 
-  // Room for `more` rows at a load of at most 5/8.
-  void reserve(size_t more) {
+  // Room for `more` rows at a load of at most 5/8. True: the slots have moved.
+  bool reserve(size_t more) {
     const size_t wanted = rows + more;
     if (wanted * 8 <= slot_count * 5) [[likely]]
-      return;
+      return false;
     const size_t size = std::max(kSlotsMin, std::bit_ceil(wanted * 8 / 5 + 1));
     const auto old = std::move(slots);
     slots.reset(reinterpret_cast<TableSlot*>(allocate_table_memory(size * sizeof(TableSlot))));
@@ -115,6 +117,7 @@ struct KeyedTable::Impl {
       slots[at] = old[i];
     }
     slot_count = size;
+    return true;
   }
 
   static bool matches(const TableRow* row, uint64_t hash, std::string_view key) {
@@ -176,31 +179,38 @@ struct KeyedTable::Impl {
     __builtin_prefetch(row + pages.row_bytes() - 1, 1);
   }
 
+  // Three hands over the rows, so far apart that the memory which one asks for is there when the next one comes: the
+  // first asks for the slot, the second for the row behind it, the third compares keys.
   template <class IndexOf>
-  void find_or_insert_block(const EncodedKeys& keys, size_t count, IndexOf index_of, char** values, uint8_t* inserted) {
-    size_t at[kProbeBlock];
-    reserve(count);
-    for (size_t j = 0; j < count; ++j) {
-      at[j] = keys.hashes[index_of(j)] & mask;
-      __builtin_prefetch(&slots[at[j]]);
-    }
-    for (size_t j = 0; j < count; ++j) {
-      at[j] = probe(at[j], static_cast<uint32_t>(keys.hashes[index_of(j)]));
-      if (slots[at[j]].ref != kEmptyRef) prefetch_row(slots[at[j]].ref);
-    }
-    // Slots probed above stay good: an insert only fills an empty one, and locate looks again.
-    for (size_t j = 0; j < count; ++j) {
-      const size_t i = index_of(j);
-      const size_t slot = locate(at[j], keys.hashes[i], keys.keys[i]);
+  void find_or_insert_all(const EncodedKeys& keys, size_t total, IndexOf index_of, char** values, uint8_t* inserted) {
+    size_t at[kProbeRing];
+    size_t asked = 0;
+    size_t probed = 0;
+    reserve(1);
+    for (size_t k = 0; k < total; ++k) {
+      for (const size_t end = std::min(total, k + kSlotsAhead); asked < end; ++asked) {
+        at[asked % kProbeRing] = keys.hashes[index_of(asked)] & mask;
+        __builtin_prefetch(&slots[at[asked % kProbeRing]]);
+      }
+      for (const size_t end = std::min(total, k + kRowsAhead); probed < end; ++probed) {
+        size_t& slot = at[probed % kProbeRing];
+        slot = probe(slot, static_cast<uint32_t>(keys.hashes[index_of(probed)]));
+        if (slots[slot].ref != kEmptyRef) prefetch_row(slots[slot].ref);
+      }
+      // Slots probed above stay good: an insert only fills an empty one, and locate looks again.
+      const size_t i = index_of(k);
+      const size_t slot = locate(at[k % kProbeRing], keys.hashes[i], keys.keys[i]);
       const uint32_t ref = slots[slot].ref;
-      if (ref == kEmptyRef) {
-        values[i] = fill(slot, keys.hashes[i], keys.keys[i]);
-        inserted[i] = 1;
-      } else {
+      if (ref != kEmptyRef) {
         pages.touch(ref);
         values[i] = pages.row(ref)->value();
         inserted[i] = 0;
+        continue;
       }
+      values[i] = fill(slot, keys.hashes[i], keys.keys[i]);
+      inserted[i] = 1;
+      if (!reserve(1)) continue;
+      for (size_t j = k + 1; j < asked; ++j) at[j % kProbeRing] = keys.hashes[index_of(j)] & mask;  // it has grown
     }
   }
 
@@ -220,15 +230,11 @@ KeyedTable::~KeyedTable() { impl_->release_long_keys(); }
 
 void KeyedTable::find_or_insert(const EncodedKeys& keys, std::span<const uint32_t> which, char** values,
                                 uint8_t* inserted) {
-  const size_t total = which.empty() ? keys.keys.size() : which.size();
-  for (size_t from = 0; from < total; from += kProbeBlock) {
-    const size_t count = std::min(kProbeBlock, total - from);
-    if (which.empty()) {
-      impl_->find_or_insert_block(keys, count, [from](size_t j) { return from + j; }, values, inserted);
-    } else {
-      const uint32_t* indexes = which.data() + from;
-      impl_->find_or_insert_block(keys, count, [indexes](size_t j) { return size_t{indexes[j]}; }, values, inserted);
-    }
+  if (which.empty()) {
+    impl_->find_or_insert_all(keys, keys.keys.size(), [](size_t j) { return j; }, values, inserted);
+  } else {
+    const uint32_t* indexes = which.data();
+    impl_->find_or_insert_all(keys, which.size(), [indexes](size_t j) { return size_t{indexes[j]}; }, values, inserted);
   }
 }
 
@@ -281,6 +287,7 @@ size_t KeyedTable::peek_rows(uint64_t& cursor, std::span<const char*> rows) cons
 
 bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
 
+void KeyedTable::reserve(size_t more) { impl_->reserve(more); }
 size_t KeyedTable::size() const { return impl_->rows; }
 size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
 

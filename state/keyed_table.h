@@ -60,6 +60,8 @@ class KeyedTable {
   /// The same walk for reading only: an open view costs nothing.
   size_t peek_rows(uint64_t& cursor, std::span<const char*> rows) const;
 
+  /// Room for so many rows more: they come without the index growing.
+  void reserve(size_t more);
   [[nodiscard]] size_t size() const;
   [[nodiscard]] size_t bytes() const;
   void clear();

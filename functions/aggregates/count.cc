@@ -37,9 +37,9 @@ class CountAggregate final : public AggregateFunction {
     for (size_t i = 0; i < states.size(); ++i) values[i] = state_of<int64_t>(states[i]);
   }
 
-  void save(const char* state, ByteWriter& out) const override { out.put(state_of<int64_t>(state)); }
+  void save(const char* state, ByteWriter& out) const override { put_packed(out, state_of<int64_t>(state)); }
   Status load(ByteReader& in, char* state, BlobPool& /*blobs*/) const override {
-    state_of<int64_t>(state) = in.get<int64_t>();
+    state_of<int64_t>(state) = static_cast<int64_t>(get_packed(in));
     return in.ok() ? Status{} : truncated_state();
   }
 };

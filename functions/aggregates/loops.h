@@ -67,6 +67,22 @@ bool with_fixed_type(PhysicalType type, F&& f) {
   }
 }
 
+/// Numbers in snapshots, which are mostly small: zigzag, then LEB128.
+inline void put_packed(ByteWriter& out, __int128 value) {
+  auto left = (static_cast<unsigned __int128>(value) << 1) ^ static_cast<unsigned __int128>(value >> 127);
+  for (; left >= 0x80; left >>= 7) out.put(static_cast<uint8_t>(left | 0x80));
+  out.put(static_cast<uint8_t>(left));
+}
+inline __int128 get_packed(ByteReader& in) {
+  unsigned __int128 packed = 0;
+  for (int shift = 0; shift < 128 && in.ok(); shift += 7) {
+    const auto byte = in.get<uint8_t>();
+    packed |= static_cast<unsigned __int128>(byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  return static_cast<__int128>(packed >> 1) ^ -static_cast<__int128>(packed & 1);
+}
+
 inline Status truncated_state() { return make_error(ErrorCode::kCorruptState, "an accumulator is truncated"); }
 
 inline std::unexpected<Error> wrong_argument(const std::string& function, const DataType& type, const char* wants) {

@@ -60,15 +60,15 @@ class ExactSumBase : public AggregateFunction {
 
   void save(const char* state, ByteWriter& out) const override {
     const auto& sum = state_of<ExactSum>(state);
-    out.put(sum.low);
-    out.put(sum.high);
-    out.put(sum.count);
+    put_packed(out, sum.value());
+    put_packed(out, sum.high);
+    put_packed(out, sum.count);
   }
   Status load(ByteReader& in, char* state, BlobPool& /*blobs*/) const override {
     auto& sum = state_of<ExactSum>(state);
-    sum.low = in.get<uint128>();
-    sum.high = in.get<int64_t>();
-    sum.count = in.get<int64_t>();
+    sum.low = static_cast<uint128>(get_packed(in));
+    sum.high = static_cast<int64_t>(get_packed(in));
+    sum.count = static_cast<int64_t>(get_packed(in));
     return in.ok() ? Status{} : truncated_state();
   }
 };

@@ -22,6 +22,7 @@ void SliceStore::merge(const Slice& from, Slice& into) {
   std::vector<uint8_t> inserted(kWalkRows);
   EncodedKeys keys;
   uint64_t cursor = 0;
+  if (into.table.size() == 0) into.table.reserve(from.table.size());
   while (const size_t count = from.table.peek_rows(cursor, rows)) {
     keys.keys.clear();
     keys.hashes.clear();
