@@ -96,6 +96,11 @@ std::vector<OptionDescriptor> worker_options() {
                "host's name when that is 0.0.0.0)",
        .example = "taskmanager-1"},
       port_option("rest.port", "0", "metrics and health"),
+      {.name = "data.compression",
+       .kind = OptionKind::kChoice,
+       .default_text = "remote",
+       .choices = {"remote", "always", "never"},
+       .help = "LZ4 for batches of 8 KiB and more on their way to task managers of other hosts, to all, or to none"},
   };
 }
 

@@ -151,6 +151,7 @@ TaskManagerSettings taskmanager_of(ServerRole role, const OptionValues& values, 
   out.slots = static_cast<uint32_t>(values.integer("slots", std::max(1u, std::thread::hardware_concurrency())));
   out.memory_bytes = static_cast<uint64_t>(values.integer("memory"));
   out.data_port = static_cast<uint16_t>(values.integer("data.port"));
+  if (alone) out.data_compression = values.text("data.compression");
   out.insecure = values.boolean("insecure");
   return out;
 }

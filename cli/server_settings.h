@@ -43,6 +43,7 @@ struct TaskManagerSettings {
   uint32_t slots = 0;
   uint64_t memory_bytes = 0;
   uint16_t data_port = 0;
+  std::string data_compression = "remote";  // always, never
   uint16_t rest_port = 0;
   bool insecure = false;
 };

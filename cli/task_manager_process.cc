@@ -47,6 +47,8 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
   network.port = settings.data_port;
   network.advertised_host = host;
   network.metrics = &metrics;
+  if (settings.data_compression == "never") network.compression.bytes_min = SIZE_MAX;
+  network.compression.loopback = settings.data_compression == "always";
   MR_ASSIGN(process->network_, DataNetwork::start(std::move(network)));
 
   session.host = job_manager.first;

@@ -49,7 +49,8 @@ class TcpFrames final : public FrameConnection, public std::enable_shared_from_t
     set_tcp_option(TCP_KEEPCNT, 3);
     set_tcp_option(TCP_USER_TIMEOUT, 30'000);
     const DataTcp::endpoint far = socket_.remote_endpoint(error);
-    loopback_ = far.address().is_loopback();
+    // A host that reaches itself by its own address stays inside the machine as well.
+    loopback_ = far.address().is_loopback() || far.address() == socket_.local_endpoint(error).address();
     const std::string host = far.address().to_string();
     remote_ = (far.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(far.port());
   }

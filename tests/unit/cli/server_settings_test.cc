@@ -53,11 +53,12 @@ TEST_CASE("keys stand dotted or nested in the file") {
 TEST_CASE("the environment is stronger than the file, and --set than both") {
   SettingsInput input = settings_input("slots: 2\nmemory: 512MiB\ndata.port: 1\n",
                                        {{"MILLRACE_SLOTS", "3"}, {"MILLRACE_DATA_PORT", "7"}});
-  input.sets = {{"slots", "4"}, {"jobmanager", "jm:6123"}};
+  input.sets = {{"slots", "4"}, {"jobmanager", "jm:6123"}, {"data.compression", "never"}};
   const auto settings = read_server_settings(ServerRole::kTaskManager, input);
   REQUIRE(settings);
   CHECK(settings->taskmanager.slots == 4);
   CHECK(settings->taskmanager.data_port == 7);
+  CHECK(settings->taskmanager.data_compression == "never");
   CHECK(settings->taskmanager.memory_bytes == 512u << 20);
   CHECK(settings->taskmanager.jobmanager == "jm:6123");
 }
