@@ -15,6 +15,8 @@ HttpResponse TaskManagerPage::metrics_page(const HttpRequest& request) {
   std::vector<MetricSample> samples = metrics->collect();
   collect_process_metrics(samples);
   add_watermark_lag(samples, now_ms);
+  samples.push_back({"millrace_build_info", "1; the version is the label.", MetricKind::kGauge,
+                     {{"version", MILLRACE_VERSION}}, 1});
   if (flink) samples = flink_named(samples, {true, id, {}, now_ms}, rates);
   return {200, "text/plain; version=0.0.4; charset=utf-8", render_metrics(samples)};
 }

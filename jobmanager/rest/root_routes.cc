@@ -32,20 +32,8 @@ void add_control_samples(const RestCall& call, int64_t now_ms, std::vector<Metri
                        Labels{{"job_id", view.job_id}, {"job_name", view.name}},
                        static_cast<double>(now_ms - view.started_ms) / 1000.0});
   }
-  double total = 0;
-  double free = 0;
-  const auto managers = call.context.control->task_managers();
-  for (const TaskManagerView& one : managers) {
-    total += one.slots;
-    free += one.slots_free;
-  }
-  const auto gauge = [&](const char* name, const char* help, Labels labels, double value) {
-    samples.push_back({name, help, MetricKind::kGauge, std::move(labels), value});
-  };
-  gauge("millrace_taskmanagers", "Task managers that are connected.", {}, static_cast<double>(managers.size()));
-  gauge("millrace_taskmanager_slots", "Slots of all task managers.", {{"state", "free"}}, free);
-  gauge("millrace_taskmanager_slots", "Slots of all task managers.", {{"state", "used"}}, total - free);
-  gauge("millrace_build_info", "1; the version is the label.", {{"version", call.context.version}}, 1);
+  samples.push_back({"millrace_build_info", "1; the version is the label.", MetricKind::kGauge,
+                     Labels{{"version", call.context.version}}, 1});
 }
 
 HttpResponse metrics(const RestCall& call) {

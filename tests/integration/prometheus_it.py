@@ -82,6 +82,9 @@ def test_flinks_names_are_on_the_pages_of_both_roles(env):
     pages = [f"http://127.0.0.1:{made.rest_port}"] + [f"http://{one['rest_address']}" for one in made.registered()]
     text = ""
     for page in pages:
+        with urllib.request.urlopen(page + "/metrics", timeout=10) as answer:
+            own = [line.split(" ")[0] for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        assert len(own) == len(set(own)), f"{page}: {[name for name in own if own.count(name) > 1]} more than once"
         with urllib.request.urlopen(page + "/metrics?names=flink", timeout=10) as answer:
             text += answer.read().decode()
     names = set(re.findall(r"^# TYPE (\S+) gauge$", text, re.M))

@@ -123,7 +123,12 @@ class FakeControl final : public JobControl {
   }
   std::vector<TaskManagerView> task_managers() const override { return managers; }
   std::vector<MetricSample> samples(const std::string&) const override { return series; }
-  std::vector<MetricSample> own_samples() const override { return series; }
+  std::vector<MetricSample> own_samples() const override {
+    std::vector<MetricSample> all = series;
+    all.push_back({"millrace_taskmanager_slots", "", MetricKind::kGauge, {{"state", "free"}}, 1});
+    all.push_back({"millrace_taskmanager_slots", "", MetricKind::kGauge, {{"state", "used"}}, 3});
+    return all;
+  }
 
   void put(const std::string& name, const std::string& step, uint32_t subtask, double value, Labels more = {}) {
     Labels labels{{"job_id", kFakeJobId}, {"job_name", "fraud"}, {"step", step}, {"subtask", std::to_string(subtask)}};
