@@ -15,6 +15,7 @@ namespace millrace {
 struct SlotAllocation {
   std::vector<JobMember> members;
   std::vector<uint32_t> slots;
+  friend bool operator==(const SlotAllocation&, const SlotAllocation&) = default;
 };
 
 class SlotPool {

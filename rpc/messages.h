@@ -18,6 +18,7 @@ namespace millrace {
 struct JobMember {
   std::string task_manager;  // its id
   std::string data_address;  // "host:port" where other members connect; "" when it is the only one
+  friend bool operator==(const JobMember&, const JobMember&) = default;
 };
 struct DeployJob {
   std::string job_id;

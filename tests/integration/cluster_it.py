@@ -2,10 +2,12 @@
 savepoints, rescaling, upgrades, and clear answers where something is missing."""
 import json
 import os
+import re
 import signal
+from pathlib import Path
 
 from cluster import Cluster
-from harness import wait_until
+from harness import SLOW, wait_until
 
 JOB = """
 version: 1
@@ -223,6 +225,60 @@ def test_wrong_things_have_clear_answers_and_leave_nothing(env):
     made.wait_state("numbers", "CANCELED")
     wait_until(lambda: all(one["slots_free"] == 2 for one in made.registered()), "its slots are free")
     assert len(made.get("/api/v1/jobs")["jobs"]) == 1
+
+
+def test_jobs_that_ended_leave_no_growth(env):
+    made = cluster(env)
+
+    def run(first, count):
+        for number in range(first, first + count):
+            made.submit(job(f"short{number}", rows=40))
+            made.wait_state(f"short{number}", "FINISHED")
+        wait_until(lambda: all(one["slots_free"] == 2 for one in made.registered()), "the slots are free")
+
+    def sizes():
+        of = []
+        for process in made.processes:
+            folder = Path(f"/proc/{process.process.pid}")
+            resident = int(re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text())[1])
+            of.append((len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir())), resident))
+        return of
+
+    run(0, 30)
+    before = sizes()
+    run(30, 30)
+    for (threads, files, kilobytes), (threads_before, files_before, kilobytes_before) in zip(sizes(), before):
+        assert threads <= threads_before and files <= files_before + 2, (before, sizes())
+        assert kilobytes < kilobytes_before + 4096 * SLOW, (before, sizes())
+
+
+def test_a_missing_topic_fails_the_job_with_its_name(env):
+    made = cluster(env)
+    made.submit(f"""
+version: 1
+name: no_topic
+sources:
+  events: {{type: kafka, brokers: "{env.kafka.address}", topic: nothing-here, schema: {{a: BIGINT}},
+            format: {{type: json}}}}
+steps: []
+sinks:
+  out: {{input: events, type: blackhole}}
+""")
+    ended = made.wait_state("no_topic", "FAILED")
+    assert ended["failure"]["code"] == "E0306" and "nothing-here" in ended["failure"]["message"], ended["failure"]
+    assert all(one["slots_free"] == 2 for one in made.registered())
+
+
+def test_a_job_cancelled_while_it_is_deployed_leaves_nothing(env):
+    made = cluster(env)
+    for number in range(10):
+        made.submit(job(f"brief{number}"))
+        status, answer = made.call("POST", f"/api/v1/jobs/brief{number}/cancel", "")
+        assert status == 202, answer
+        made.wait_state(f"brief{number}", "CANCELED")
+        wait_until(lambda: all(one["slots_free"] == 2 for one in made.registered()), "its slots are free")
+    made.submit(job(rows=2000))
+    made.wait_state("numbers", "FINISHED")
 
 
 def test_a_second_job_manager_on_the_same_data_is_refused(env):
