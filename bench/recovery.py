@@ -1,4 +1,4 @@
-"""How long a cluster needs after the loss of a task manager: from kill -9 to the first row that leaves the source again.
+"""How long a cluster needs after kill -9 of a task manager until the first row leaves the source again.
 
 One job manager, two task managers with two slots each, one job at parallelism 4 with state of about the wanted size in
 its keys; the killed process is started again at once.
@@ -69,7 +69,8 @@ def measure(megabytes: int, kills: int):
             seconds = []
             for _ in range(kills):
                 completed = cluster.job("state")["checkpoints"]["completed"]
-                wait_until(lambda c=completed: cluster.job("state")["checkpoints"]["completed"] > c, "a checkpoint", 120)
+                wait_until(lambda c=completed: cluster.job("state")["checkpoints"]["completed"] > c,
+                           "a checkpoint", 120)
                 seconds.append(recover(cluster))
             size = cluster.job("state")["checkpoints"]["last"]["bytes"]
         finally:

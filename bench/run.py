@@ -12,7 +12,7 @@ kafka-session   the same with sessions of 10 s, 100,000 keys
 start           process start to the first row of a bounded file of 1,000 rows, with the number of fsyncs
 kafka-to-kafka  half of the rows, with another key, from topic to topic; at_least_once next to exactly_once
 commit          milliseconds per lane and epoch of an exactly-once Kafka sink, by phase, 1 and 8 lanes
-recovery        a cluster after kill -9 of a task manager: seconds to the first row from the source, 10 MB and 1 GB of state
+recovery        seconds from kill -9 of a task manager to the next row of the source, 10 MB and 1 GB of state
 latency         Kafka to Kafka at 5,000 events a second, next to a consumer of the source topic
 """
 import argparse

@@ -258,7 +258,7 @@ def test_a_missing_topic_fails_the_job_with_its_name(env):
 version: 1
 name: no_topic
 sources:
-  events: {{type: kafka, brokers: "{env.kafka.address}", topic: nothing-here, schema: {{a: BIGINT}},
+  events: {{type: kafka, brokers: "{env.kafka.address}", topics: [nothing-here], schema: {{a: BIGINT}},
             format: {{type: json}}}}
 steps: []
 sinks:
