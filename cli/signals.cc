@@ -60,7 +60,7 @@ void StopSignals::loop() {
   const int first = wait_for_stop_signal(-1);
   if (over_) return;
   received_ = first;
-  log_info("stopping with a final checkpoint; a second signal ends at once");
+  log_info("stopping; a second signal ends at once");
   stop_();
   // One Ctrl-C may come twice: to the process and to its group, as timeout(1) does it.
   wait_for_stop_signal(kSameSignalMs);
