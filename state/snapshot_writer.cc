@@ -122,8 +122,12 @@ struct SnapshotFileWriter::Impl {
 
   Status flush_section() {
     if (sections.empty()) return {};
+    constexpr size_t kAhead = 16;  // sorted rows lie anywhere: ask for their bytes in time
     for (uint32_t group = 0; group < rows.groups(); ++group) {
-      for (const auto& row : rows.sorted(group)) {
+      const auto& sorted = rows.sorted(group);
+      for (size_t i = 0; i < sorted.size(); ++i) {
+        if (i + kAhead < sorted.size()) __builtin_prefetch(sorted[i + kAhead].bytes);
+        const auto& row = sorted[i];
         if (block.size() == 0) entry.first_group = group;
         entry.last_group = group;
         block.put_varint(group);
