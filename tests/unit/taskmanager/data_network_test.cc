@@ -1,6 +1,7 @@
 #include "taskmanager/network/data_network.h"
 
 #include <catch2/catch.hpp>
+#include <optional>
 #include <thread>
 
 #include "data/wire.h"
@@ -217,28 +218,29 @@ TEST_CASE("Frames of an attempt that is gone are dropped and counted, and the ne
 
 TEST_CASE("Members tell each other how far their sources are, and nobody goes ahead of a member that said nothing") {
   NetworkCluster cluster(3);
-  const auto attempt = [&](uint32_t member, const std::vector<uint32_t>& others) {
-    auto alignment = std::make_shared<SourceAlignment>();
-    alignment->report_others(INT64_MIN);
-    auto joined = cluster.join(member, "job");
-    joined->align(alignment, others);
-    joined->open();
-    return std::pair(alignment, joined);
+  struct Member {
+    std::shared_ptr<SourceAlignment> alignment = std::make_shared<SourceAlignment>();
+    std::shared_ptr<RemoteChannels> channels;
   };
-  const auto first = attempt(0, {1, 2});
-  const auto second = attempt(1, {0, 2});
-  const size_t fast = first.first->join();
-  const size_t slow = second.first->join();
-  first.first->report(fast, 500);
-  second.first->report(slow, 20);
+  const auto attempt = [&](uint32_t number, const std::vector<uint32_t>& others, std::optional<int64_t> event_time) {
+    Member member;
+    member.alignment->report_others(INT64_MIN);
+    if (event_time) member.alignment->report(member.alignment->join(), *event_time);
+    member.channels = cluster.join(number, "job");
+    member.channels->align(member.alignment, others);
+    member.channels->open();
+    return member;
+  };
+  const Member first = attempt(0, {1, 2}, 500);
+  const Member second = attempt(1, {0, 2}, 20);
   const auto knows_others = [](const SourceAlignment& alignment) { return alignment.slowest() > INT64_MIN; };
   wait_until([&] { return cluster.networks[0]->connections() == 2; }, "connected");
-  REQUIRE_FALSE(knows_others(*first.first));  // the third has not been heard
-  const auto third = attempt(2, {0, 1});      // has no such source
-  wait_until([&] { return first.first->slowest() == 20; }, "the slowest is that of the second member");
-  second.first->report(slow, 900);
-  wait_until([&] { return first.first->slowest() == 500; }, "now it is the first");
-  wait_until([&] { return third.first->slowest() == 500; }, "the third knows it as well");
+  REQUIRE_FALSE(knows_others(*first.alignment));  // the third has not been heard
+  const Member third = attempt(2, {0, 1}, {});    // has no such source
+  wait_until([&] { return first.alignment->slowest() == 20; }, "the slowest is that of the second member");
+  second.alignment->report(0, 900);
+  wait_until([&] { return first.alignment->slowest() == 500; }, "now it is the first");
+  wait_until([&] { return third.alignment->slowest() == 500; }, "the third knows it as well");
 }
 
 TEST_CASE("A wildcard is not an address that others could use") {
