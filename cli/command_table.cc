@@ -12,6 +12,7 @@
 #include "cli/server.h"
 #include "cli/sink_command.h"
 #include "cli/submit_command.h"
+#include "cli/tap_command.h"
 #include "cli/test_command.h"
 #include "cli/top_command.h"
 #include "cli/usage.h"
@@ -44,6 +45,7 @@ constexpr Command kCommands[] = {
     {"checkpoints", command_checkpoints, "the last checkpoints and savepoints of a job", kCheckpointsUsage},
     {"rescale", command_rescale, "go on with another parallelism", kRescaleUsage},
     {"upgrade", command_upgrade, "replace a job's file and keep its state", kUpgradeUsage},
+    {"tap", command_tap, "rows that leave a step of a running job", kTapUsage},
     {"logs", command_logs, "what happened to a job: states, failures, checkpoints", kLogsUsage},
     {"eval", [](const std::vector<std::string>& args, const Registry&) { return command_eval(args); },
      "one expression, or one a line with --json", kEvalUsage},

@@ -46,6 +46,8 @@ constexpr std::string_view kCheckpointsUsage =
     "millrace checkpoints JOB [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kRescaleUsage =
     "millrace rescale JOB PARALLELISM [--address HOST:PORT] [--output table|json|yaml]";
+constexpr std::string_view kTapUsage =
+    "millrace tap JOB STEP [--limit n] [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kLogsUsage = "millrace logs JOB [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kTopUsage = "millrace top [JOB] [--interval 1s] [--once] [--address HOST:PORT]";
 constexpr std::string_view kCompletionUsage = "millrace completion bash|zsh|fish";

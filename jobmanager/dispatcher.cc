@@ -226,6 +226,13 @@ void Dispatcher::slots_changed() {
 }
 
 void Dispatcher::received(const std::string& task_manager, ToJobManager message) {
+  if (auto* rows = std::get_if<TapRows>(&message)) {
+    const std::lock_guard lock(mutex_);
+    const auto tap =
+        std::find_if(taps_.begin(), taps_.end(), [&](const Tapped& one) { return one.id == rows->tap_id; });
+    if (tap != taps_.end()) std::move(rows->rows.begin(), rows->rows.end(), std::back_inserter(tap->rows));
+    return;
+  }
   const std::string job_id = std::visit([](const auto& m) { return m.job_id; }, message);
   if (const auto thread = thread_of(job_id)) thread->post(std::move(message), task_manager);
 }

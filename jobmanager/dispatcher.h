@@ -60,6 +60,8 @@ class Dispatcher final : public JobControl {
   Result<std::string> upgrade(const std::string& job_id, PlannedJob job, bool allow_dropped_state) override;
   [[nodiscard]] std::optional<OperationView> operation(const std::string& job_id,
                                                        const std::string& trigger_id) const override;
+  Result<std::string> tap(const std::string& job_id, const std::string& step, uint32_t rows) override;
+  [[nodiscard]] Result<std::vector<std::string>> tapped(const std::string& tap_id) const override;
   [[nodiscard]] std::vector<TaskManagerView> task_managers() const override { return task_managers_.views(); }
   [[nodiscard]] std::vector<MetricSample> samples(const std::string& job_id) const override;
   [[nodiscard]] std::vector<MetricSample> own_samples() const override;
@@ -104,6 +106,11 @@ class Dispatcher final : public JobControl {
   mutable std::mutex mutex_;
   std::map<std::string, Running> running_;
   std::deque<Ended> ended_;  // newest first
+  struct Tapped {
+    std::string id;
+    std::vector<std::string> rows;
+  };
+  std::deque<Tapped> taps_;  // the last few, newest first
   std::condition_variable clear_wake_;
   std::deque<std::string> to_clear_;
   bool stopping_ = false;

@@ -12,6 +12,9 @@ namespace {
 
 constexpr size_t kAskedMax = 64;
 constexpr uint32_t kParallelismMax = 32'768;
+constexpr uint32_t kTapRowsMax = 1'000;
+constexpr size_t kTapsMax = 16;
+constexpr int64_t kTapMs = 60'000;
 
 bool is_hex_id(const std::string& text) {
   return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -237,6 +240,34 @@ std::optional<OperationView> Dispatcher::operation(const std::string& job_id, co
   waiting.trigger_id = trigger_id;
   waiting.kind = asked->second;
   return waiting;
+}
+
+Result<std::string> Dispatcher::tap(const std::string& job_id, const std::string& step, uint32_t rows) {
+  MR_ASSIGN(const auto thread, running(job_id));
+  if (rows == 0 || rows > kTapRowsMax) {
+    return make_error(ErrorCode::kBadValue, fmt::format("the number of rows must be from 1 to {}", kTapRowsMax));
+  }
+  const auto graph = thread->graph();
+  const Node* node = graph ? graph->find(step) : nullptr;
+  if (node == nullptr || node->outputs.empty()) {
+    return make_error(ErrorCode::kNotFound, "the job has no step `" + step + "` that emits rows",
+                      node == nullptr ? "" : "tap the step that the sink reads");
+  }
+  std::string id = JobId::generate(*config_.random).to_string();
+  {
+    const std::lock_guard lock(mutex_);
+    taps_.push_front({id, {}});
+    if (taps_.size() > kTapsMax) taps_.pop_back();
+  }
+  thread->request_tap(id, step, rows, kTapMs);
+  return id;
+}
+
+Result<std::vector<std::string>> Dispatcher::tapped(const std::string& tap_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto tap = std::find_if(taps_.begin(), taps_.end(), [&](const Tapped& one) { return one.id == tap_id; });
+  if (tap == taps_.end()) return make_error(ErrorCode::kNotFound, "no tap `" + tap_id + "`", "the last few are kept");
+  return tap->rows;
 }
 
 std::vector<MetricSample> Dispatcher::samples(const std::string& job_id) const {

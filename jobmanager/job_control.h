@@ -85,6 +85,18 @@ class JobControl {
   [[nodiscard]] virtual std::optional<OperationView> operation(const std::string& job_id,
                                                                const std::string& trigger_id) const = 0;
 
+  /// Begins to gather rows that leave the step, at most `rows` of each of its subtasks; answers the tap's id. kNotFound
+  /// for a step that is not there or emits nothing.
+  virtual Result<std::string> tap(const std::string& job_id, const std::string& step, uint32_t rows) {
+    (void)job_id, (void)step, (void)rows;
+    return make_error(ErrorCode::kNotSupportedYet, "rows of steps are shown by a job manager",
+                      "`millrace cluster`, or `millrace jobmanager` with task managers");
+  }
+  /// What has come so far, as JSON texts. kNotFound: no such tap; only the last ones are kept.
+  [[nodiscard]] virtual Result<std::vector<std::string>> tapped(const std::string& tap_id) const {
+    return make_error(ErrorCode::kNotFound, "no tap `" + tap_id + "`");
+  }
+
   [[nodiscard]] virtual std::vector<TaskManagerView> task_managers() const = 0;
   /// Series of the job from all its task managers, as last reported (every second), and the job's own.
   [[nodiscard]] virtual std::vector<MetricSample> samples(const std::string& job_id) const = 0;

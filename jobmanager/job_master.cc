@@ -346,6 +346,10 @@ void JobMaster::request_cancel(bool resumable, bool now) {
   if (!told) cancel_attempt();
 }
 
+void JobMaster::request_tap(const std::string& tap_id, const std::string& step, uint32_t rows, int64_t for_ms) {
+  if (view_.state == JobState::kRunning) send(TapStep{view_.job_id, view_.attempt, tap_id, step, rows, for_ms});
+}
+
 void JobMaster::on_time() {
   const int64_t now_ms = config_.clock->wall_ms();
   if (view_.state == JobState::kRestarting && now_ms >= restart_at_ms_) {

@@ -93,6 +93,8 @@ class JobMaster {
   void request_savepoint(const SavepointOrder& order);
   /// A checkpoint, then the new file from it; the old one again when it fails before its first checkpoint.
   void request_replacement(ReplaceOrder order);
+  /// Nothing when the job does not run now.
+  void request_tap(const std::string& tap_id, const std::string& step, uint32_t rows, int64_t for_ms);
   void savepoint_written(const std::string& trigger_id, const Status& status);
 
   /// When on_time() should be called at the latest; INT64_MAX: after the next event only.
@@ -142,6 +144,7 @@ class JobMaster {
   void on(const TaskFailed& message);
   void on(const RestoredSettled& message);
   void on(const EpochSettled& message);
+  void on(const TapRows& /*message*/) {}  // the dispatcher keeps them
   void on(const JobCancelled& message);
 
   /// A request that waits for a checkpoint triggered after it.

@@ -138,6 +138,11 @@ void JobThread::request_savepoint(SavepointOrder order) {
 void JobThread::request_replacement(ReplaceOrder order) {
   impl_->post([order = std::move(order)](JobMaster& master) { master.request_replacement(order); });
 }
+void JobThread::request_tap(std::string tap_id, std::string step, uint32_t rows, int64_t for_ms) {
+  impl_->post([tap_id = std::move(tap_id), step = std::move(step), rows, for_ms](JobMaster& master) {
+    master.request_tap(tap_id, step, rows, for_ms);
+  });
+}
 
 std::shared_ptr<const JobGraph> JobThread::graph() const {
   const std::lock_guard lock(impl_->mutex);

@@ -32,6 +32,7 @@ class JobThread {
   void request_checkpoint(std::string trigger_id = {});
   void request_savepoint(SavepointOrder order);
   void request_replacement(ReplaceOrder order);
+  void request_tap(std::string tap_id, std::string step, uint32_t rows, int64_t for_ms);
   [[nodiscard]] JobView view() const;
   /// What the job runs now.
   [[nodiscard]] std::shared_ptr<const JobGraph> graph() const;

@@ -66,6 +66,20 @@ void for_each_field(CheckpointAborted& m, F&& f) {
   f("checkpoint_id", m.checkpoint_id);
 }
 template <class F>
+void for_each_field(TapStep& m, F&& f) {
+  for_each_job_field(m, f);
+  f("tap_id", m.tap_id);
+  f("step", m.step);
+  f("rows", m.rows);
+  f("for_ms", m.for_ms);
+}
+template <class F>
+void for_each_field(TapRows& m, F&& f) {
+  for_each_job_field(m, f);
+  f("tap_id", m.tap_id);
+  f("rows", m.rows);
+}
+template <class F>
 void for_each_field(EndInput& m, F&& f) {
   for_each_job_field(m, f);
 }
@@ -180,6 +194,8 @@ constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, CheckpointCompleted>) return "CheckpointCompleted";
   if constexpr (std::is_same_v<M, CheckpointAborted>) return "CheckpointAborted";
   if constexpr (std::is_same_v<M, EndInput>) return "EndInput";
+  if constexpr (std::is_same_v<M, TapStep>) return "TapStep";
+  if constexpr (std::is_same_v<M, TapRows>) return "TapRows";
   if constexpr (std::is_same_v<M, CancelJob>) return "CancelJob";
   if constexpr (std::is_same_v<M, TaskRunning>) return "TaskRunning";
   if constexpr (std::is_same_v<M, SnapshotTaken>) return "SnapshotTaken";

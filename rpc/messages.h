@@ -59,6 +59,15 @@ struct EndInput {
   std::string job_id;
   int64_t attempt = 0;
 };
+/// Shows rows that leave a step: TapRows follow, up to `rows` from each subtask.
+struct TapStep {
+  std::string job_id;
+  int64_t attempt = 0;
+  std::string tap_id;
+  std::string step;
+  uint32_t rows = 0;
+  int64_t for_ms = 0;
+};
 struct CancelJob {
   std::string job_id;
   int64_t attempt = 0;
@@ -115,6 +124,13 @@ struct EpochSettled {
   std::string sink;
   int64_t epoch = 0;
 };
+/// Rows as texts, in the order in which they left one subtask.
+struct TapRows {
+  std::string job_id;
+  int64_t attempt = 0;
+  std::string tap_id;
+  std::vector<std::string> rows;
+};
 /// All tasks of the job on this task manager have ended after CancelJob.
 struct JobCancelled {
   std::string job_id;
@@ -122,9 +138,9 @@ struct JobCancelled {
 };
 
 using ToTaskManager =
-    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, EndInput, CancelJob>;
+    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, EndInput, TapStep, CancelJob>;
 using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, RestoredSettled,
-                                  EpochSettled, JobCancelled>;
+                                  EpochSettled, TapRows, JobCancelled>;
 
 // Between the processes themselves: RegisterTaskManager -> ReadNonce -> StorageNonce -> Registered, or
 // RegistrationRefused at either step. A connection begins with it, and is of no use before.

@@ -109,6 +109,8 @@ bool ChainDriver::push_release() {
 void ChainDriver::deliver(uint32_t index, uint32_t port, Batch batch) {
   Stage& stage = frames_[index]->stage;
   if (port == 0 && stage.records_out) stage.records_out->add(batch.selected());
+  if (port == 0 && !taps_.empty()) [[unlikely]]
+    offer_taps(stage.node, batch);
   outputs_.emit(stage.node, port, batch, now_ms_);
   if (stage.chained_port != static_cast<int32_t>(port) || index + 1 == frames_.size()) return;
   Frame& next = *frames_[index + 1];
@@ -118,6 +120,10 @@ void ChainDriver::deliver(uint32_t index, uint32_t port, Batch batch) {
   next.input = 0;
   next.has_batch = true;
   update_busy(next);
+}
+
+void ChainDriver::offer_taps(uint32_t node, const Batch& batch) {
+  std::erase_if(taps_, [&](const TapPtr& tap) { return tap->node() == node && !tap->offer(batch, now_ms_); });
 }
 
 void ChainDriver::forward_watermark(uint32_t index, int64_t watermark) {

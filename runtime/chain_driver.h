@@ -15,6 +15,7 @@
 #include "runtime/exchange.h"
 #include "runtime/spi/operator.h"
 #include "runtime/spi/sink.h"
+#include "runtime/tap.h"
 
 namespace millrace {
 
@@ -65,6 +66,8 @@ class ChainDriver {
   Status close();
   /// Calls of operators so far, to tell progress from waiting.
   [[nodiscard]] uint64_t calls() const { return calls_; }
+  /// Shows what leaves one of the chain's nodes, until the tap has had enough.
+  void add_tap(TapPtr tap) { taps_.push_back(std::move(tap)); }
   /// The step that the last error came from.
   [[nodiscard]] const std::string& failed_step() const { return failed_step_; }
 
@@ -75,6 +78,7 @@ class ChainDriver {
   Result<Flow> call(Frame& frame);
   Result<Flow> write(Frame& frame);
   void deliver(uint32_t index, uint32_t port, Batch batch);
+  void offer_taps(uint32_t node, const Batch& batch);
   void forward_watermark(uint32_t index, int64_t watermark);
   void update_busy(Frame& frame);
   Error fail(const Frame& frame, Error error);
@@ -82,6 +86,7 @@ class ChainDriver {
   OutputRouter& outputs_;
   Clock& clock_;
   std::vector<std::unique_ptr<Frame>> frames_;
+  std::vector<TapPtr> taps_;
   uint32_t busy_stages_ = 0;
   int64_t now_ms_ = 0;
   uint64_t calls_ = 0;

@@ -185,6 +185,22 @@ void Deployment::end_input() {
   for (const auto& worker : workers_) worker->end_input();
 }
 
+Status Deployment::tap(const std::string& step, uint32_t rows, int64_t for_ms,
+                       const std::function<void(std::vector<std::string>)>& take) {
+  const std::vector<Node>& nodes = config_.graph->nodes;
+  const auto node = std::find_if(nodes.begin(), nodes.end(), [&](const Node& one) { return one.id == step; });
+  if (node == nodes.end() || node->outputs.empty()) {
+    return make_error(ErrorCode::kNotFound, "no step `" + step + "` that emits rows",
+                      node == nodes.end() ? "" : "tap the step that the sink reads");
+  }
+  const auto number = static_cast<uint32_t>(node - nodes.begin());
+  for (const auto& worker : workers_) {
+    worker->add_tap(
+        std::make_shared<Tap>(number, node->outputs[0].schema, rows, config_.clock->wall_ms() + for_ms, take));
+  }
+  return {};
+}
+
 void Deployment::stop() {
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();

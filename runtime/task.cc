@@ -5,7 +5,9 @@
 namespace millrace {
 
 Task::Task(TaskParts parts, Clock& clock, std::unique_ptr<TaskEvents> events)
-    : parts_(std::move(parts)), clock_(clock), events_(std::move(events)), driver_(parts_.outputs, clock) {}
+    : parts_(std::move(parts)), clock_(clock), events_(std::move(events)), driver_(parts_.outputs, clock) {
+  for (const Stage& stage : parts_.stages) nodes_.push_back(stage.node);
+}
 
 Status Task::open() {
   for (size_t i = 0; i < parts_.stages.size(); ++i) {
@@ -176,6 +178,10 @@ void Task::checkpoint_completed(int64_t checkpoint_id) {
   Status status = driver_.checkpoint_completed(checkpoint_id);
   if (status && checkpoint_id == final_checkpoint_) status = driver_.close();
   if (!status) fail(status.error());
+}
+
+void Task::add_tap(const TapPtr& tap) {
+  if (std::find(nodes_.begin(), nodes_.end(), tap->node()) != nodes_.end()) driver_.add_tap(tap);
 }
 
 void Task::end_input() {

@@ -72,6 +72,8 @@ class Task {
   /// Sources inject the barrier; other tasks get it through their channels.
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
   void checkpoint_completed(int64_t checkpoint_id);
+  /// Ignored when the task does not run the tap's node.
+  void add_tap(const TapPtr& tap);
   /// A source acts as if its input had ended.
   void end_input();
   [[nodiscard]] bool failed() const { return failed_; }
@@ -94,6 +96,7 @@ class Task {
   Clock& clock_;
   std::unique_ptr<TaskEvents> events_;
   ChainDriver driver_;
+  std::vector<uint32_t> nodes_;  // of the chain
   GateEvent event_;
   struct Trigger {
     int64_t id = 0;

@@ -47,6 +47,10 @@ void Worker::end_input() {
   post([](Task& task) { task.end_input(); });
 }
 
+void Worker::add_tap(TapPtr tap) {
+  post([tap = std::move(tap)](Task& task) { task.add_tap(tap); });
+}
+
 bool Worker::handle_mail() {
   if (!has_mail_.load(std::memory_order_acquire)) return false;
   std::vector<std::function<void(Task&)>> mail;

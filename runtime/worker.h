@@ -34,6 +34,7 @@ class Worker {
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
   void checkpoint_completed(int64_t checkpoint_id);
   void end_input();
+  void add_tap(TapPtr tap);
   /// The thread ends behind the commands posted before; join() waits for it.
   void stop();
   void join();

@@ -110,6 +110,13 @@ void RunningJob::checkpoint_aborted(const CheckpointAborted& message) { snapshot
 
 void RunningJob::end_input() { deployment_->end_input(); }
 
+void RunningJob::tap(const TapStep& message) {
+  const auto take = [this, id = message.tap_id](std::vector<std::string> rows) {
+    job_manager_.send(TapRows{job_id_, attempt_, id, std::move(rows)});
+  };
+  (void)deployment_->tap(message.step, message.rows, message.for_ms, take);  // the job manager has checked the step
+}
+
 void RunningJob::running(TaskId task) { job_manager_.send(TaskRunning{job_id_, attempt_, task}); }
 
 void RunningJob::snapshot_taken(TaskId task, int64_t checkpoint_id, bool finished, std::vector<SnapshotPartPtr> parts) {

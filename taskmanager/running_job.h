@@ -22,6 +22,7 @@ class RunningJob final : public DeploymentEvents {
   void checkpoint_completed(const CheckpointCompleted& message);
   void checkpoint_aborted(const CheckpointAborted& message);
   void end_input();
+  void tap(const TapStep& message);
 
   // DeploymentEvents, on worker threads.
   void running(TaskId task) override;

@@ -76,6 +76,9 @@ struct TaskManager::Impl {
   void handle(const CheckpointAborted& message) {
     if (RunningJob* job = job_of(message)) job->checkpoint_aborted(message);
   }
+  void handle(const TapStep& message) {
+    if (RunningJob* job = job_of(message)) job->tap(message);
+  }
   void handle(const EndInput& message) {
     if (RunningJob* job = job_of(message)) job->end_input();
   }

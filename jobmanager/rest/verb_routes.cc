@@ -66,6 +66,28 @@ HttpResponse rescale_job(const RestCall& call) {
                    [&](const std::string& job) { return call.context.control->rescale(job, parallelism); });
 }
 
+HttpResponse tap_step(const RestCall& call) {
+  const auto view = call.job();
+  if (!view) return rest_error(Error{ErrorCode::kNotFound, "no job `" + call.segment("job") + "`", ""});
+  const std::string text = call.query("limit", "10");
+  uint32_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return rest_error(400, "`limit` needs a number, not `" + text + "`", "as in ?limit=10");
+  }
+  const auto tap = call.context.control->tap(view->job_id, call.query("step"), limit);
+  if (!tap) return rest_error(tap.error());
+  return verb_answer(202, {{"job_id", view->job_id}, {"tap_id", *tap}});
+}
+
+HttpResponse show_tap(const RestCall& call) {
+  const auto rows = call.context.control->tapped(call.segment("tap"));
+  if (!rows) return rest_error(rows.error());
+  VerbJson list = VerbJson::array();
+  for (const std::string& row : *rows) list.push_back(VerbJson::parse(row, nullptr, false));
+  return verb_answer(200, {{"tap_id", call.segment("tap")}, {"rows", std::move(list)}});
+}
+
 HttpResponse show_operation(const RestCall& call) {
   const auto view = call.job();
   const std::string trigger = call.segment("trigger");
@@ -97,6 +119,8 @@ std::vector<Route> verb_routes() {
       {"POST", job + "/savepoint", "take a savepoint", savepoint_job, {"directory"}},
       {"POST", job + "/checkpoint", "take a checkpoint now", checkpoint_job},
       {"POST", job + "/rescale", "go on with another parallelism", rescale_job, {"parallelism"}},
+      {"POST", job + "/tap", "gather rows that leave a step, for a minute", tap_step, {"step", "limit"}},
+      {"GET", job + "/taps/:tap", "the rows that have come so far", show_tap},
       {"GET", job + "/operations/:trigger", "how far an operation is", show_operation},
   };
 }

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 from cluster import Cluster
-from harness import SLOW, wait_until
+from harness import MILLRACE, SLOW, wait_until
 
 JOB = """
 version: 1
@@ -279,6 +280,20 @@ def test_a_job_cancelled_while_it_is_deployed_leaves_nothing(env):
         wait_until(lambda: all(one["slots_free"] == 2 for one in made.registered()), "its slots are free")
     made.submit(job(rows=2000))
     made.wait_state("numbers", "FINISHED")
+
+
+def test_rows_of_a_step_are_shown_while_the_job_runs(env):
+    made = cluster(env)
+    made.submit(job())
+    made.wait_state("numbers", "RUNNING")
+    command = [MILLRACE, "tap", "numbers", "numbers", "--limit", "5", "--address", f"127.0.0.1:{made.rest_port}"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOW, check=True).stdout
+    rows = [json.loads(line) for line in shown.splitlines()]
+    assert len(rows) == 5 and all(row["k"] == row["id"] % 97 for row in rows), shown
+    command[3] = "nothing"
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    assert refused.returncode == 1 and "no step `nothing`" in refused.stderr, refused
+    assert made.job("numbers")["attempt"] == 1
 
 
 def test_a_second_job_manager_on_the_same_data_is_refused(env):

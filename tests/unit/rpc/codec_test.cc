@@ -35,6 +35,7 @@ TEST_CASE("Every answer of a task survives its wire form as its own type") {
                                            TaskFailed{"j", 1, {2, 3}, "step", "E0502", "m", "h"},
                                            RestoredSettled{"j", 1, {2, 3}, "out"},
                                            EpochSettled{"j", 1, {2, 3}, "out", 9},
+                                           TapRows{"j", 1, "tap", {"{}", "{\"a\":1}"}},
                                            JobCancelled{"j", 1}};
   for (const ToJobManager& message : messages) {
     const auto decoded = decode_to_job_manager(encode_message(message));

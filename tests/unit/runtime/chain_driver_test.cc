@@ -109,6 +109,26 @@ TEST_CASE("A chain passes every batch of a stage on before it calls the stage ag
   REQUIRE(rows == std::vector<int64_t>{1, 1, 1, 1, 2, 2, 2, 2});
 }
 
+TEST_CASE("A tap shows what leaves one stage of a chain, and goes when it has had enough") {
+  ManualClock clock;
+  OutputRouter outputs;
+  ChainDriver driver(outputs, clock);
+  std::vector<int64_t> rows;
+  std::vector<std::string> seen;
+  driver.add(stage_of(0, std::make_unique<RepeatingOperator>(1), 0));
+  driver.add(stage_of(1, std::make_unique<RepeatingOperator>(2), 0));
+  Stage sink = stage_of(2, nullptr, -1);
+  sink.sink = std::make_unique<CollectingSink>(rows);
+  driver.add(std::move(sink));
+  driver.add_tap(std::make_shared<Tap>(1, numbers_schema(), 3, INT64_MAX, [&](std::vector<std::string> more) {
+    seen.insert(seen.end(), more.begin(), more.end());
+  }));
+  driver.push_batch(0, numbers({1, 2}));
+  REQUIRE(driver.resume(INT64_MAX).value() == Flow::kNeedInput);
+  REQUIRE(rows == std::vector<int64_t>{1, 1, 2, 2});
+  REQUIRE(seen == std::vector<std::string>{"{\"n\":1}", "{\"n\":1}", "{\"n\":2}"});
+}
+
 TEST_CASE("A watermark follows the rows that it fires and arrives lowered by hold_back") {
   ManualClock clock;
   OutputRouter outputs;
