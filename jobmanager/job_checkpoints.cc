@@ -210,8 +210,10 @@ void JobMaster::savepoint_written(const std::string& trigger_id, const Status& s
   if (copy == copies_.end()) return;
   const bool of_stop = stop_requested_ && trigger_id == stop_.savepoint.trigger_id;
   const std::string target = copy->second.target;
+  CheckpointView* checkpoint = find_checkpoint(view_, copy->second.checkpoint_id);
   copies_.erase(copy);
   if (status) {
+    if (checkpoint != nullptr) checkpoint->path = target;  // what its owner asked for; the checkpoint itself goes one day
     log_info("savepoint written", {{"job", view_.name}, {"path", target}});
     // A stop is done when the job has ended.
     if (!of_stop) operation_done(view_, trigger_id, target);

@@ -33,6 +33,7 @@ TEST_CASE("A savepoint is a checkpoint triggered after it was asked for, copied 
   REQUIRE(operation(*job.master, "op1").done);
   REQUIRE(operation(*job.master, "op1").path == target);
   REQUIRE(std::filesystem::exists(target + "/_metadata"));
+  REQUIRE(job.master->view().recent_checkpoints.front().path == target);
   REQUIRE(job.master->state() == JobState::kRunning);
 }
 
