@@ -213,7 +213,7 @@ void JobMaster::savepoint_written(const std::string& trigger_id, const Status& s
   CheckpointView* checkpoint = find_checkpoint(view_, copy->second.checkpoint_id);
   copies_.erase(copy);
   if (status) {
-    if (checkpoint != nullptr) checkpoint->path = target;  // what its owner asked for; the checkpoint itself goes one day
+    if (checkpoint != nullptr) checkpoint->path = target;  // the checkpoint itself goes one day
     log_info("savepoint written", {{"job", view_.name}, {"path", target}});
     // A stop is done when the job has ended.
     if (!of_stop) operation_done(view_, trigger_id, target);
