@@ -208,6 +208,10 @@ class Proof:
         self.compare_undisturbed(len(expected["alerts"]))
         self.report(events, expected)
 
+    def close(self):
+        self.reader.process.kill()
+        self.job.kill()
+
     def alerts_of(self, topic):
         rows = [json.loads(record["value"]) for record in self.kafka.consume(topic)]
         check.rising(f"topic {topic}", ((row["user_id"], row["window_start"]) for row in rows))
@@ -284,6 +288,29 @@ def read_expected(path: Path):
     return {"users": users, "alerts": alerts, "rows": sum(users.values())}
 
 
+def prove(kind, options) -> int:
+    """Runs one proof on servers of its own; answers the exit code."""
+    directory = Path(tempfile.mkdtemp(prefix="millrace-proof-"))
+    server = harness.Postgres().start()
+    proof = None
+    with harness.Broker(directory / "broker") as broker:
+        try:
+            proof = kind(options, directory, broker, server.database("proof"))
+            proof.run()
+            print("1 passed, 0 failed")
+            return 0
+        except AssertionError as failure:
+            print(f"FAILED with seed {options.seed}: {failure}\n1 failed; see {directory}")
+            options.keep = True
+            return 1
+        finally:
+            if proof:
+                proof.close()
+            server.close()
+            if not options.keep:
+                subprocess.run(["rm", "-rf", str(directory)], check=False)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=300, help="how long events come, at least")
@@ -299,26 +326,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.short:
         vars(options).update(seconds=10, rate=10_000, kills=4, commits=3, freezes=1, downtimes=0, brokers=1)
-    directory = Path(tempfile.mkdtemp(prefix="millrace-proof-"))
-    server = harness.Postgres().start()
-    proof = None
-    with harness.Broker(directory / 'broker') as broker:
-        try:
-            proof = Proof(options, directory, broker, server.database("proof"))
-            proof.run()
-            print("1 passed, 0 failed")
-            return 0
-        except AssertionError as failure:
-            print(f"FAILED with seed {options.seed}: {failure}\n1 failed; see {directory}")
-            options.keep = True
-            return 1
-        finally:
-            if proof:
-                proof.reader.process.kill()
-                proof.job.kill()
-            server.close()
-            if not options.keep:
-                subprocess.run(["rm", "-rf", str(directory)], check=False)
+    return prove(Proof, options)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,8 @@ import json
 import random
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -124,6 +121,10 @@ class ClusterProof(prove.Proof):
                               "recovery_p95_s": round(ordered[int(len(ordered) * 0.95)], 2),
                               "recovery_max_s": round(ordered[-1], 2)}))
 
+    def close(self):
+        self.cluster.close()
+        super().close()
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,28 +137,7 @@ def main() -> int:
     options.pause, options.freeze_at = (3, 10), 4
     if options.short:
         options.seconds, options.rate, options.pause, options.freeze_at = 20, 8_000, (1, 2), 0
-    directory = Path(tempfile.mkdtemp(prefix="millrace-cluster-proof-"))
-    server = harness.Postgres().start()
-    proof = None
-    with harness.Broker(directory / "broker") as broker:
-        try:
-            proof = ClusterProof(options, directory, broker, server.database("proof"))
-            proof.run()
-            print("1 passed, 0 failed")
-            return 0
-        except AssertionError as failure:
-            print(f"FAILED with seed {options.seed}: {failure}\n1 failed; see {directory}")
-            if proof:
-                print(proof.cluster.report(), file=sys.stderr)
-            options.keep = True
-            return 1
-        finally:
-            if proof:
-                proof.reader.process.kill()
-                proof.cluster.close()
-            server.close()
-            if not options.keep:
-                subprocess.run(["rm", "-rf", str(directory)], check=False)
+    return prove.prove(ClusterProof, options)
 
 
 if __name__ == "__main__":
