@@ -15,6 +15,40 @@
 
 namespace millrace {
 
+namespace {
+
+prometheus::MetricType type_of(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kCounter:
+      return prometheus::MetricType::Counter;
+    case MetricKind::kGauge:
+      return prometheus::MetricType::Gauge;
+    case MetricKind::kHistogram:
+      break;
+  }
+  return prometheus::MetricType::Histogram;
+}
+
+void set_value(const MetricSample& sample, prometheus::ClientMetric& metric) {
+  switch (sample.kind) {
+    case MetricKind::kCounter:
+      metric.counter.value = sample.value;
+      return;
+    case MetricKind::kGauge:
+      metric.gauge.value = sample.value;
+      return;
+    case MetricKind::kHistogram:
+      break;
+  }
+  metric.histogram.sample_sum = sample.value;
+  for (const auto& [up_to, count] : sample.buckets) {
+    metric.histogram.bucket.push_back({static_cast<uint64_t>(count), up_to});
+    metric.histogram.sample_count = static_cast<uint64_t>(count);
+  }
+}
+
+}  // namespace
+
 std::string render_metrics(const std::vector<MetricSample>& samples) {
   std::vector<prometheus::MetricFamily> families;
   std::map<std::string, size_t> index;
@@ -24,17 +58,12 @@ std::string render_metrics(const std::vector<MetricSample>& samples) {
       prometheus::MetricFamily family;
       family.name = sample.name;
       family.help = sample.help;
-      family.type =
-          sample.kind == MetricKind::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+      family.type = type_of(sample.kind);
       families.push_back(std::move(family));
     }
     prometheus::ClientMetric metric;
     for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
-    if (sample.kind == MetricKind::kCounter) {
-      metric.counter.value = sample.value;
-    } else {
-      metric.gauge.value = sample.value;
-    }
+    set_value(sample, metric);
     families[at->second].metric.push_back(std::move(metric));
   }
   return prometheus::TextSerializer().Serialize(families);

@@ -180,6 +180,12 @@ void for_each_field(MetricSample& m, F&& f) {
   f("kind", m.kind);
   f("labels", m.labels);
   f("value", m.value);
+  f("buckets", m.buckets);
+}
+template <class F>
+void for_each_field(std::pair<double, double>& m, F&& f) {
+  f("up_to", m.first);
+  f("count", m.second);
 }
 template <class F>
 void for_each_field(std::pair<std::string, std::string>& m, F&& f) {

@@ -141,7 +141,17 @@ void ChainDriver::forward_watermark(uint32_t index, int64_t watermark) {
 
 Result<Flow> ChainDriver::write(Frame& frame) {
   if (!frame.has_batch) return Flow::kNeedInput;  // watermarks end here
-  return frame.stage.sink->write(frame.batch, frame.output);
+  Result<Flow> flow = frame.stage.sink->write(frame.batch, frame.output);
+  if (flow && *flow == Flow::kNeedInput && frame.stage.latency) observe_latency(frame);
+  return flow;
+}
+
+/// One look a batch: by its last row, for all of its rows.
+void ChainDriver::observe_latency(Frame& frame) const {
+  const uint32_t rows = frame.batch.selected();
+  if (rows == 0 || frame.batch.event_times == nullptr) return;
+  const int64_t event_time = (*frame.batch.event_times)[frame.batch.row_at(rows - 1)];
+  frame.stage.latency->observe(static_cast<double>(now_ms_ - event_time) / 1000.0, rows);
 }
 
 Result<Flow> ChainDriver::call(Frame& frame) {

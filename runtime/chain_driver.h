@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/histogram.h"
 #include "core/metrics.h"
 #include "core/status.h"
 #include "runtime/exchange.h"
@@ -29,6 +30,7 @@ struct Stage {
   MetricPtr records_in;       // null in tests
   MetricPtr records_out;
   MetricPtr watermark;
+  HistogramPtr latency;  // of a sink: age of the rows that it has taken
 };
 
 class ChainDriver {
@@ -77,6 +79,7 @@ class ChainDriver {
   Status run(uint32_t index);
   Result<Flow> call(Frame& frame);
   Result<Flow> write(Frame& frame);
+  void observe_latency(Frame& frame) const;
   void deliver(uint32_t index, uint32_t port, Batch batch);
   void offer_taps(uint32_t node, const Batch& batch);
   void forward_watermark(uint32_t index, int64_t watermark);

@@ -24,6 +24,10 @@ class StepSeries {
   MetricPtr counter(const char* name, const char* help, Labels more = {}) const {
     return make(MetricKind::kCounter, name, help, std::move(more));
   }
+  HistogramPtr histogram(const char* name, const char* help, std::vector<double> bounds) const {
+    if (registry_ == nullptr) return nullptr;
+    return std::make_shared<Histogram>(*registry_, name, help, labels_, std::move(bounds));
+  }
   MetricPtr gauge(const char* name, const char* help) const { return make(MetricKind::kGauge, name, help, {}); }
 
  private:
@@ -225,6 +229,11 @@ Result<TaskParts> build_task(const TaskBuild& build) {
     stage.watermark = series.gauge("millrace_step_watermark_timestamp_seconds", "The step's watermark.");
     if (node.kind != NodeKind::kSource) {
       stage.records_in = series.counter("millrace_step_records_in_total", "Rows or records that the step took.");
+    }
+    if (node.kind == NodeKind::kSink) {
+      stage.latency = series.histogram("millrace_step_latency_seconds",
+                                       "Wall clock less event time of the rows that a sink has taken.",
+                                       {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600});
     }
     switch (node.kind) {
       case NodeKind::kSource: {

@@ -173,6 +173,8 @@ def test_metrics_and_health_of_a_running_job(env):
     assert job.metric("millrace_job_state", state="RUNNING") == 1
     assert job.metric("millrace_checkpoints_total", result="completed") >= 1
     assert job.metric("millrace_job_uptime_seconds") > 0
+    seen = wait_until(lambda: job.metric("millrace_step_latency_seconds_count", step="out"), "the age of written rows")
+    assert seen <= job.metric("millrace_step_latency_seconds_bucket", step="out", le="+Inf")
     address = next(line.split("rest=")[1] for line in job.stderr.splitlines() if line.startswith("listening rest="))
     with urllib.request.urlopen(address + "/healthz", timeout=5) as answer:
         assert json.load(answer) == {"status": "ok"}

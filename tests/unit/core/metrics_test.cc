@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/histogram.h"
+
 using namespace millrace;
 
 TEST_CASE("the same name and labels are one series, which ends with its last handle") {
@@ -39,4 +41,23 @@ TEST_CASE("callbacks are asked at every scrape until their handle dies") {
   auto survivor = registry->callback([](std::vector<MetricSample>&) {});
   registry.reset();
   survivor.reset();  // may outlive the registry
+}
+
+TEST_CASE("a histogram counts up to each bound and goes with its object") {
+  MetricRegistry registry;
+  {
+    Histogram latency(registry, "age_seconds", "Age.", {{"step", "out"}}, {1, 10});
+    latency.observe(0.5, 3);
+    latency.observe(1);
+    latency.observe(11);
+    const std::vector<MetricSample> samples = registry.collect();
+    REQUIRE(samples.size() == 1);
+    CHECK(samples[0].kind == MetricKind::kHistogram);
+    CHECK(samples[0].value == 13.5);
+    REQUIRE(samples[0].buckets.size() == 3);
+    CHECK(samples[0].buckets[0] == std::pair<double, double>(1, 4));
+    CHECK(samples[0].buckets[1] == std::pair<double, double>(10, 4));
+    CHECK(samples[0].buckets[2].second == 5);
+  }
+  CHECK(registry.collect().empty());
 }
