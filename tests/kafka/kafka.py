@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -56,7 +57,14 @@ class Kafka:
         return sorted(found, key=lambda value: json.dumps(value, sort_keys=True))
 
     def count(self, topic: str) -> int:
-        return sum(high - low for low, high in json.loads(tool("ends", self.address, topic)).values())
+        for _ in range(50):
+            try:
+                return sum(high - low for low, high in json.loads(tool("ends", self.address, topic)).values())
+            except AssertionError as failure:
+                if "leader" not in str(failure).lower():
+                    raise
+                time.sleep(0.1)  # a topic made a moment ago has no leader yet
+        raise AssertionError(f"the topic {topic} has had no leader for seconds")
 
     def committed(self, group: str, topic: str) -> dict:
         return json.loads(tool("committed", self.address, group, topic))
