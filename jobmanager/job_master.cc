@@ -178,6 +178,7 @@ void JobMaster::on(const RestoredSettled& message) {
   if (view_.state != JobState::kRunning || !sinks_.restored_settled(message.task, message.sink)) return;
   coordinator_->restored_settled();
   log_debug("restored output is published", {{"job", view_.name}});
+  end_when_settled();  // a cancellation may have waited for it, through a restart
 }
 
 void JobMaster::on(const EpochSettled& message) {

@@ -207,4 +207,24 @@ TEST_CASE("Cancelling waits for the output of completed checkpoints, unless told
   REQUIRE(job.master->state() == JobState::kCancelling);
 }
 
+TEST_CASE("A cancellation that waits for output survives a restart: what was restored is published, then it ends") {
+  MasterFixture job;
+  job.sink_settles();
+  job.start();
+  job.tasks_run();
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  job.pass_ms(1000);
+  job.acknowledge(job.triggered());
+  job.master->request_cancel(false, false);
+  job.fail_task("E0303");
+  job.cancelled();
+  job.pass_ms(50);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  job.tasks_run();
+  job.master->handle(RestoredSettled{job.job_id(), job.attempt(), job.tasks[2], "out"});
+  REQUIRE(job.master->state() == JobState::kCancelling);
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kCanceled);
+}
+
 }  // namespace millrace
