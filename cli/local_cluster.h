@@ -16,24 +16,13 @@ namespace millrace {
 
 class LocalCluster {
  public:
-  struct Wishes {
-    StartRequest start;
-    bool until_done = false;
-    bool allow_dropped_state = false;
-    bool republish = false;
-    bool accept_lost_progress = false;
-  };
   /// `task_manager.metrics` also takes the job's own series.
-  LocalCluster(PlannedJob planned, std::string checkpoint_root, Wishes wishes, TaskManagerConfig task_manager) {
+  LocalCluster(PlannedJob planned, std::string checkpoint_root, SubmitOptions options, TaskManagerConfig task_manager) {
     JobMasterConfig job;
     job.graph = std::make_shared<const JobGraph>(std::move(planned.graph));
     job.spec_yaml = std::move(planned.resolved_yaml);
     job.checkpoint_root = std::move(checkpoint_root);
-    job.start = std::move(wishes.start);
-    job.until_done = wishes.until_done;
-    job.allow_dropped_state = wishes.allow_dropped_state;
-    job.republish = wishes.republish;
-    job.accept_lost_progress = wishes.accept_lost_progress;
+    job.options = std::move(options);
     job.clock = task_manager.clock;
     job.fs = task_manager.fs;
     job.random = &system_random();

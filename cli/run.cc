@@ -12,6 +12,7 @@
 #include "cli/local_cluster.h"
 #include "cli/row_limit.h"
 #include "cli/run_options.h"
+#include "cli/server_settings.h"
 #include "cli/signals.h"
 #include "cli/single_job_control.h"
 #include "core/environment.h"
@@ -58,18 +59,10 @@ int report_error(const Error& error, int exit_code) {
 /// E04xx: what the job's directory or its checkpoints forbid.
 int exit_code_of(std::string_view code) { return code.starts_with("E04") ? kExitRefusedByState : kExitFailed; }
 
-std::string default_checkpoint_root() {
-  if (const auto home = environment_variable("XDG_STATE_HOME"); home && !home->empty()) {
-    return join_path(*home, "millrace/checkpoints");
-  }
-  return join_path(environment_variable("HOME").value_or("."), ".local/state/millrace/checkpoints");
-}
-
 std::string checkpoint_root_of(const RunOptions& options, const JobGraph& graph) {
   if (!options.checkpoint_root.empty()) return options.checkpoint_root;
-  std::string directory = graph.settings.checkpoint.directory;
-  if (directory.starts_with("file://")) directory.erase(0, 7);
-  return directory.empty() ? default_checkpoint_root() : directory;
+  const std::string& directory = graph.settings.checkpoint.directory;
+  return directory.empty() ? join_path(default_data_dir(environment_variable), "checkpoints") : directory;
 }
 
 Result<HttpServerOptions> server_options(const RunOptions& options) {
@@ -142,10 +135,7 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
   }
   const auto graph = std::make_shared<const JobGraph>(planned.graph);
   const std::string spec = planned.resolved_yaml;
-  LocalCluster cluster(
-      std::move(planned), root,
-      {options.start, options.until_done, options.allow_dropped_state, options.republish, options.accept_lost_progress},
-      std::move(config));
+  LocalCluster cluster(std::move(planned), root, options, std::move(config));
   job = &cluster.job();
   if (Status started = job->start(); !started) {
     return report_error(started.error(), exit_code_of(started.error().info().code));

@@ -6,20 +6,15 @@
 #include <vector>
 
 #include "core/status.h"
+#include "jobmanager/submit_options.h"
 #include "plan/planner.h"
-#include "state/protocol/start_decision.h"
 
 namespace millrace {
 
-struct RunOptions {
+struct RunOptions : SubmitOptions {
   std::string file;
   SpecOverrides overrides;
-  StartRequest start;
-  bool until_done = false;
   bool insecure = false;
-  bool allow_dropped_state = false;
-  bool republish = false;
-  bool accept_lost_progress = false;
   int64_t limit = -1;  // rows of print sinks; -1: all
   int64_t stop_timeout_ms = 30'000;
   std::string listen = "127.0.0.1:8081";

@@ -103,12 +103,6 @@ void apply_overrides(ServerRole role, const SettingsInput& input, OptionValues& 
   }
 }
 
-std::string default_data_dir(const SettingsInput& input) {
-  const auto variable = [&](const char* name) { return input.environment ? input.environment(name) : std::nullopt; };
-  if (const auto state = variable("XDG_STATE_HOME"); state && !state->empty()) return join_path(*state, "millrace");
-  return join_path(variable("HOME").value_or("."), ".local/state/millrace");
-}
-
 std::string text_or(const OptionValues& values, std::string_view key, std::string otherwise) {
   std::string text = values.text(key);
   return text.empty() ? std::move(otherwise) : text;
@@ -187,7 +181,7 @@ Result<ServerSettings> read_server_settings(ServerRole role, const SettingsInput
   if (diagnostics.has_errors()) mistakes = render_text(diagnostics, {input.file_name, input.file_text}) + mistakes;
   if (mistakes.empty()) check_together(role, values, mistakes);
   if (!mistakes.empty()) return make_error(ErrorCode::kBadValue, mistakes);
-  const std::string data_dir = text_or(values, "data_dir", default_data_dir(input));
+  const std::string data_dir = text_or(values, "data_dir", default_data_dir(input.environment));
   ServerSettings out;
   if (role != ServerRole::kTaskManager) out.jobmanager = jobmanager_of(values, data_dir);
   if (role != ServerRole::kJobManager) out.taskmanager = taskmanager_of(role, values, data_dir);
@@ -195,6 +189,12 @@ Result<ServerSettings> read_server_settings(ServerRole role, const SettingsInput
     out.values.emplace_back(option.name, option.name == "data_dir" ? data_dir : shown_value(option, values));
   }
   return out;
+}
+
+std::string default_data_dir(const EnvironmentLookup& environment) {
+  const auto variable = [&](const char* name) { return environment ? environment(name) : std::nullopt; };
+  if (const auto state = variable("XDG_STATE_HOME"); state && !state->empty()) return join_path(*state, "millrace");
+  return join_path(variable("HOME").value_or("."), ".local/state/millrace");
 }
 
 std::string describe_server_settings(ServerRole role) {

@@ -16,6 +16,7 @@
 
 #include "core/status.h"
 #include "plan/options.h"
+#include "plan/secrets.h"
 
 namespace millrace {
 
@@ -56,12 +57,15 @@ struct ServerSettings {
 };
 
 struct SettingsInput {
-  std::string file_name;                                                      // "" without --config
-  std::string file_text;                                                      // YAML: dotted keys or nested mappings
-  std::vector<std::pair<std::string, std::string>> sets;                      // of --set
-  std::function<std::optional<std::string>(const std::string&)> environment;  // getenv in production
+  std::string file_name;                                  // "" without --config
+  std::string file_text;                                  // YAML: dotted keys or nested mappings
+  std::vector<std::pair<std::string, std::string>> sets;  // of --set
+  EnvironmentLookup environment;                          // getenv in production
   bool insecure = false;
 };
+
+/// $XDG_STATE_HOME/millrace or ~/.local/state/millrace: for `millrace run` too.
+std::string default_data_dir(const EnvironmentLookup& environment);
 
 std::span<const OptionDescriptor> server_options(ServerRole role);
 

@@ -24,6 +24,14 @@ struct Family {
 
 }  // namespace
 
+const std::string& label_of(const Labels& labels, std::string_view name) {
+  static const std::string kNone;
+  for (const auto& [key, value] : labels) {
+    if (key == name) return value;
+  }
+  return kNone;
+}
+
 struct MetricRegistry::Impl {
   std::mutex mutex;
   std::map<std::string, Family> families;

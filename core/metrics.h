@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ class Metric {
   std::atomic<double> value_{0};
 };
 using MetricPtr = std::shared_ptr<Metric>;
+
+/// "" when there is no such label.
+const std::string& label_of(const Labels& labels, std::string_view name);
 
 struct MetricSample {
   std::string name;

@@ -19,12 +19,18 @@ std::string checksum_of(const Json& fields) {
 }
 
 Json to_json(const CatalogueEntry& entry) {
-  return {{"job_id", entry.job_id},         {"name", entry.name},
-          {"directory", entry.directory},   {"submitted_ms", entry.submitted_ms},
-          {"until_done", entry.until_done}, {"allow_dropped_state", entry.allow_dropped_state},
-          {"republish", entry.republish},   {"accept_lost_progress", entry.accept_lost_progress},
-          {"ended", entry.ended},           {"state", static_cast<int>(entry.state)},
-          {"ended_ms", entry.ended_ms},     {"spec", entry.spec}};
+  return {{"job_id", entry.job_id},
+          {"name", entry.name},
+          {"directory", entry.directory},
+          {"submitted_ms", entry.submitted_ms},
+          {"until_done", entry.options.until_done},
+          {"allow_dropped_state", entry.options.allow_dropped_state},
+          {"republish", entry.options.republish},
+          {"accept_lost_progress", entry.options.accept_lost_progress},
+          {"ended", entry.ended},
+          {"state", static_cast<int>(entry.state)},
+          {"ended_ms", entry.ended_ms},
+          {"spec", entry.spec}};
 }
 
 Result<CatalogueEntry> from_json(const std::string& bytes, const std::string& path) {
@@ -39,10 +45,10 @@ Result<CatalogueEntry> from_json(const std::string& bytes, const std::string& pa
     entry.directory = json.at("directory").get<std::string>();
     entry.spec = json.at("spec").get<std::string>();
     entry.submitted_ms = json.at("submitted_ms").get<int64_t>();
-    entry.until_done = json.at("until_done").get<bool>();
-    entry.allow_dropped_state = json.at("allow_dropped_state").get<bool>();
-    entry.republish = json.at("republish").get<bool>();
-    entry.accept_lost_progress = json.at("accept_lost_progress").get<bool>();
+    entry.options.until_done = json.at("until_done").get<bool>();
+    entry.options.allow_dropped_state = json.at("allow_dropped_state").get<bool>();
+    entry.options.republish = json.at("republish").get<bool>();
+    entry.options.accept_lost_progress = json.at("accept_lost_progress").get<bool>();
     entry.ended = json.at("ended").get<bool>();
     entry.state = static_cast<JobState>(json.at("state").get<int>());
     entry.ended_ms = json.at("ended_ms").get<int64_t>();

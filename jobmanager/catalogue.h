@@ -10,6 +10,7 @@
 #include "core/file_system.h"
 #include "core/status.h"
 #include "jobmanager/job_state.h"
+#include "jobmanager/submit_options.h"
 
 namespace millrace {
 
@@ -19,10 +20,7 @@ struct CatalogueEntry {
   std::string directory;  // of the job
   std::string spec;       // as submitted; the job's directory may have a newer one
   int64_t submitted_ms = 0;
-  bool until_done = false;
-  bool allow_dropped_state = false;
-  bool republish = false;
-  bool accept_lost_progress = false;
+  SubmitOptions options;  // but for `start`, which is of the first start only and not kept
   bool ended = false;
   JobState state = JobState::kCreated;  // when ended
   int64_t ended_ms = 0;

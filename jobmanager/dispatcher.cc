@@ -11,11 +11,6 @@ namespace millrace {
 
 namespace {
 
-std::string without_scheme(std::string path) {
-  if (path.starts_with("file://")) path.erase(0, 7);
-  return path;
-}
-
 JobState ended_state(JobStatus status) {
   switch (status) {
     case JobStatus::kFinished:
@@ -78,7 +73,7 @@ void Dispatcher::recover_job(CatalogueEntry entry) {
         return remember_broken(entry, {ErrorCode::kBadPlan, "its file does not plan any more", "see `validate`"});
       }
       const CatalogueEntry kept = entry;
-      if (Status started = start_job(std::move(planned), std::move(entry), {}); !started) {
+      if (Status started = start_job(std::move(planned), std::move(entry)); !started) {
         remember_broken(kept, started.error());
       }
       return;
@@ -129,17 +124,13 @@ Dispatcher::~Dispatcher() {
   for (const auto& [id, job] : jobs) job.thread->stop();
 }
 
-Status Dispatcher::start_job(PlannedJob planned, CatalogueEntry entry, const StartRequest& start) {
+Status Dispatcher::start_job(PlannedJob planned, CatalogueEntry entry) {
   JobMasterConfig job;
   job.graph = std::make_shared<const JobGraph>(std::move(planned.graph));
   job.spec_yaml = std::move(planned.resolved_yaml);
-  const std::string own_root = without_scheme(job.graph->settings.checkpoint.directory);
+  const std::string own_root = job.graph->settings.checkpoint.directory;
   job.checkpoint_root = own_root.empty() ? config_.checkpoint_root : own_root;
-  job.start = start;
-  job.until_done = entry.until_done;
-  job.allow_dropped_state = entry.allow_dropped_state;
-  job.republish = entry.republish;
-  job.accept_lost_progress = entry.accept_lost_progress;
+  job.options = entry.options;
   job.clock = config_.clock;
   job.fs = config_.fs;
   job.random = config_.random;

@@ -71,7 +71,7 @@ class Dispatcher final : public JobControl {
   struct Running {
     CatalogueEntry entry;
     std::shared_ptr<JobThread> thread;
-    std::map<std::string, OperationKind> asked;  // operations that its thread may not have seen yet
+    std::deque<std::pair<std::string, OperationKind>> asked;  // the last ones; its thread may not have seen them yet
   };
   struct Ended {
     JobView view;
@@ -82,7 +82,7 @@ class Dispatcher final : public JobControl {
   explicit Dispatcher(DispatcherConfig config);
   Status recover();
   void recover_job(CatalogueEntry entry);
-  Status start_job(PlannedJob planned, CatalogueEntry entry, const StartRequest& start);
+  Status start_job(PlannedJob planned, CatalogueEntry entry);
   void remember_broken(const CatalogueEntry& entry, const Error& error);
   void remember(Ended ended);
   void clear_loop();

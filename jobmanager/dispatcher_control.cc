@@ -41,12 +41,9 @@ Result<SubmitAnswer> Dispatcher::submit(PlannedJob job, SubmitOptions options) {
   CatalogueEntry entry;
   entry.name = name;
   entry.submitted_ms = config_.clock->wall_ms();
-  entry.until_done = options.until_done;
-  entry.allow_dropped_state = options.allow_dropped_state;
-  entry.republish = options.republish;
-  entry.accept_lost_progress = options.accept_lost_progress;
+  entry.options = std::move(options);
   const std::string spec = job.resolved_yaml;
-  MR_TRY(start_job(std::move(job), std::move(entry), options.start));
+  MR_TRY(start_job(std::move(job), std::move(entry)));
   const std::lock_guard lock(mutex_);
   for (const auto& [id, started] : running_) {
     if (started.entry.name == name) return SubmitAnswer{id, false};
@@ -127,8 +124,10 @@ std::string Dispatcher::trigger(const std::string& job_id, const std::string& wi
   existed = false;
   const auto found = running_.find(job_id);
   if (found == running_.end()) return id;
-  existed = !found->second.asked.try_emplace(id, kind).second;
-  while (found->second.asked.size() > kAskedMax) found->second.asked.erase(found->second.asked.begin());
+  auto& asked = found->second.asked;
+  existed = std::any_of(asked.begin(), asked.end(), [&](const auto& one) { return one.first == id; });
+  if (!existed) asked.emplace_back(id, kind);
+  if (asked.size() > kAskedMax) asked.pop_front();
   return id;
 }
 
@@ -234,8 +233,9 @@ std::optional<OperationView> Dispatcher::operation(const std::string& job_id, co
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(view->job_id);
   if (found == running_.end()) return std::nullopt;
-  const auto asked = found->second.asked.find(trigger_id);
-  if (asked == found->second.asked.end()) return std::nullopt;
+  const auto& all = found->second.asked;
+  const auto asked = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == trigger_id; });
+  if (asked == all.end()) return std::nullopt;
   OperationView waiting;
   waiting.trigger_id = trigger_id;
   waiting.kind = asked->second;
@@ -273,10 +273,7 @@ Result<std::vector<std::string>> Dispatcher::tapped(const std::string& tap_id) c
 std::vector<MetricSample> Dispatcher::samples(const std::string& job_id) const {
   std::vector<MetricSample> samples = task_managers_.samples(job_id);
   for (MetricSample& own : config_.metrics->collect()) {
-    const bool of_job = std::any_of(own.labels.begin(), own.labels.end(), [&](const auto& label) {
-      return label.first == "job_id" && label.second == job_id;
-    });
-    if (of_job) samples.push_back(std::move(own));
+    if (label_of(own.labels, "job_id") == job_id) samples.push_back(std::move(own));
   }
   return samples;
 }

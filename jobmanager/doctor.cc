@@ -39,13 +39,6 @@ struct StepNumbers {
   std::map<std::string, SplitNumbers> splits;
 };
 
-std::string label_of(const MetricSample& sample, std::string_view name) {
-  for (const auto& [key, value] : sample.labels) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
 void add_watermark(StepNumbers& step, double value) {
   if (value == 0) {
     step.without_watermark = true;
@@ -57,7 +50,7 @@ void add_watermark(StepNumbers& step, double value) {
 std::map<std::string, StepNumbers> collect_numbers(const std::vector<MetricSample>& samples) {
   std::map<std::string, StepNumbers> steps;
   for (const MetricSample& sample : samples) {
-    StepNumbers& step = steps[label_of(sample, "step")];
+    StepNumbers& step = steps[label_of(sample.labels, "step")];
     const std::string& name = sample.name;
     const double value = sample.value;
     if (name == "millrace_step_records_in_total") step.in += value;
@@ -69,16 +62,18 @@ std::map<std::string, StepNumbers> collect_numbers(const std::vector<MetricSampl
     if (name == "millrace_source_lag_records") step.lag += value;
     if (name == "millrace_step_watermark_timestamp_seconds") add_watermark(step, value);
     if (name == "millrace_step_time_seconds_total") {
-      const std::string state = label_of(sample, "state");
+      const std::string state = label_of(sample.labels, "state");
       (state == "busy" ? step.busy : state == "idle" ? step.idle : step.blocked) += value;
     }
     if (name == "millrace_source_split_watermark_timestamp_seconds") {
-      SplitNumbers& split = step.splits[label_of(sample, "split")];
+      SplitNumbers& split = step.splits[label_of(sample.labels, "split")];
       split.watermark = value;
       split.known = value != 0;
     }
-    if (name == "millrace_source_split_idle") step.splits[label_of(sample, "split")].idle = value != 0;
-    if (name == "millrace_source_split_at_end") step.splits[label_of(sample, "split")].at_end = value != 0;
+    if (name == "millrace_source_split_idle")
+      step.splits[label_of(sample.labels, "split")].idle = value != 0;
+    if (name == "millrace_source_split_at_end")
+      step.splits[label_of(sample.labels, "split")].at_end = value != 0;
   }
   return steps;
 }

@@ -5,8 +5,8 @@
 #include "core/crash_point.h"
 #include "core/log.h"
 #include "jobmanager/job_master.h"
-#include "jobmanager/job_tasks.h"
 #include "jobmanager/view_history.h"
+#include "state/protocol/job_tasks.h"
 #include "state/savepoint.h"
 
 namespace millrace {
@@ -269,8 +269,8 @@ void JobMaster::begin_replacement() {
   replacement_->tried = true;
   std::swap(config_.graph, replacement_->order.graph);
   std::swap(config_.spec_yaml, replacement_->order.spec_yaml);
-  std::swap(config_.allow_dropped_state, replacement_->order.allow_dropped_state);
-  tasks_ = tasks_of(*config_.graph);
+  std::swap(config_.options.allow_dropped_state, replacement_->order.allow_dropped_state);
+  tasks_ = tasks_of(make_physical_plan(*config_.graph));
   log_info("job changes its file", {{"job", view_.name}});
   if (view_.state != JobState::kRunning) {
     if (view_.state == JobState::kCreated || waits_for_slots_) deploy_or_fail();
@@ -278,15 +278,15 @@ void JobMaster::begin_replacement() {
   }
   (void)coordinator_->cancel();
   change(JobState::kRestarting);
-  restart_at(INT64_MAX);  // attempt_ended() tells
+  restart_at_ms_ = INT64_MAX;  // attempt_ended() tells
   cancel_attempt();
 }
 
 void JobMaster::take_back_replacement() {
   std::swap(config_.graph, replacement_->order.graph);
   std::swap(config_.spec_yaml, replacement_->order.spec_yaml);
-  std::swap(config_.allow_dropped_state, replacement_->order.allow_dropped_state);
-  tasks_ = tasks_of(*config_.graph);
+  std::swap(config_.options.allow_dropped_state, replacement_->order.allow_dropped_state);
+  tasks_ = tasks_of(make_physical_plan(*config_.graph));
   operation_failed(view_, replacement_->order.trigger_id, *view_.failure);
   replacement_.reset();
   took_back_ = true;

@@ -11,19 +11,10 @@
 #include "core/metrics.h"
 #include "core/status.h"
 #include "jobmanager/job_view.h"
+#include "jobmanager/submit_options.h"
 #include "plan/planner.h"
-#include "state/protocol/start_decision.h"
 
 namespace millrace {
-
-/// How a submitted job starts; the options of `millrace run`.
-struct SubmitOptions {
-  StartRequest start;
-  bool until_done = false;
-  bool allow_dropped_state = false;
-  bool republish = false;
-  bool accept_lost_progress = false;
-};
 
 struct SubmitAnswer {
   std::string job_id;    // 32 hex digits

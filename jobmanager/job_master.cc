@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/log.h"
-#include "jobmanager/job_tasks.h"
 #include "jobmanager/view_history.h"
+#include "state/protocol/job_tasks.h"
 
 namespace millrace {
 
@@ -19,7 +19,7 @@ bool is_permanent(std::string_view code) {
 
 JobMaster::JobMaster(JobMasterConfig config)
     : config_(std::move(config)),
-      tasks_(tasks_of(*config_.graph)),
+      tasks_(tasks_of(make_physical_plan(*config_.graph))),
       restart_policy_(config_.graph->settings.restart, *config_.random) {
   view_.name = config_.graph->name;
   view_.tasks = static_cast<uint32_t>(tasks_.size());
@@ -35,7 +35,7 @@ Status JobMaster::start() {
                                            .name = config_.graph->name,
                                            .spec = config_.spec_yaml,
                                            .max_parallelism = config_.graph->settings.max_parallelism,
-                                           .start = config_.start}));
+                                           .start = config_.options.start}));
   view_.job_id = store_->record().job_id.to_string();
   view_.directory = store_->directory();
   view_.attempt = store_->record().attempt;
@@ -101,11 +101,11 @@ DeployJob JobMaster::deployment(std::optional<CheckpointMetadata> restored) cons
   message.attempt = view_.attempt;
   message.spec_yaml = config_.spec_yaml;
   message.job_directory = view_.directory;
-  message.until_done = config_.until_done;
-  message.allow_dropped_state = config_.allow_dropped_state;
+  message.until_done = config_.options.until_done;
+  message.allow_dropped_state = config_.options.allow_dropped_state;
   message.incarnation = store_->record().incarnation;
-  message.republish = config_.republish;
-  message.accept_lost_progress = config_.accept_lost_progress;
+  message.republish = config_.options.republish;
+  message.accept_lost_progress = config_.options.accept_lost_progress;
   if (allocation_.members.size() > 1) {
     message.members = allocation_.members;
     message.slots = allocation_.slots;
@@ -223,7 +223,7 @@ void JobMaster::attempt_ended() {
       restart_or_give_up();
       return;
     case JobState::kRestarting:
-      restart_at(config_.clock->wall_ms());
+      restart_at_ms_ = config_.clock->wall_ms();
       return;
     case JobState::kCancelling:
       if (resumable_cancel_) {
@@ -292,10 +292,8 @@ void JobMaster::restart_or_give_up() {
   view_.restarts += 1;
   metrics_.restarted();
   log_info("job restarts", {{"job", view_.name}, {"delay_ms", *delay}});
-  restart_at(now_ms + *delay);
+  restart_at_ms_ = now_ms + *delay;
 }
-
-void JobMaster::restart_at(int64_t at_ms) { restart_at_ms_ = at_ms; }
 
 void JobMaster::end(JobState state, JobStatus status) {
   change(state);

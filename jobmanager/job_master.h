@@ -22,6 +22,7 @@
 #include "jobmanager/restart_policy.h"
 #include "jobmanager/sink_progress.h"
 #include "jobmanager/slot_pool.h"
+#include "jobmanager/submit_options.h"
 #include "plan/physical_plan.h"
 #include "rpc/transport.h"
 #include "state/checkpoint_store.h"
@@ -33,11 +34,7 @@ struct JobMasterConfig {
   std::shared_ptr<const JobGraph> graph;
   std::string spec_yaml;        // resolved: plans to `graph` again
   std::string checkpoint_root;  // holds one directory per job
-  StartRequest start;
-  bool until_done = false;
-  bool allow_dropped_state = false;
-  bool republish = false;
-  bool accept_lost_progress = false;
+  SubmitOptions options;
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
   Random* random = nullptr;
@@ -117,7 +114,6 @@ class JobMaster {
   void fail(JobFailure failure, bool permanent);
   void fail(const Error& error);
   void restart_or_give_up();
-  void restart_at(int64_t at_ms);
   void end_when_settled();
   void cancel_attempt();
   void attempt_ended();

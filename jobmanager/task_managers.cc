@@ -6,15 +6,6 @@
 
 namespace millrace {
 
-namespace {
-
-bool belongs_to(const MetricSample& sample, const std::string& job_id) {
-  return std::any_of(sample.labels.begin(), sample.labels.end(),
-                     [&](const auto& label) { return label.first == "job_id" && label.second == job_id; });
-}
-
-}  // namespace
-
 uint32_t TaskManagers::Entry::free() const {
   uint32_t used = 0;
   for (const auto& [job, slots] : taken) used += slots;
@@ -67,7 +58,7 @@ std::vector<MetricSample> TaskManagers::samples(const std::string& job_id) const
   std::vector<MetricSample> found;
   for (const auto& [id, entry] : entries_) {
     std::copy_if(entry.samples.begin(), entry.samples.end(), std::back_inserter(found),
-                 [&](const MetricSample& sample) { return belongs_to(sample, job_id); });
+                 [&](const MetricSample& sample) { return label_of(sample.labels, "job_id") == job_id; });
   }
   return found;
 }

@@ -143,7 +143,6 @@ template <class F>
 void for_each_field(RegisterTaskManager& m, F&& f) {
   f("id", m.id);
   f("version", m.version);
-  f("token", m.token);
   f("slots", m.slots);
   f("data_address", m.data_address);
   f("rest_address", m.rest_address);

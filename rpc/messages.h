@@ -147,7 +147,6 @@ using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, Ta
 struct RegisterTaskManager {
   std::string id;  // random per process: a process that starts again is another task manager
   std::string version;
-  std::string token;  // where the job manager asks for one
   uint32_t slots = 0;
   std::string data_address;
   std::string rest_address;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runtime/task_builder.h"
+#include "state/protocol/job_tasks.h"
 
 namespace millrace {
 
@@ -26,22 +27,14 @@ class ForwardingEvents final : public TaskEvents {
 
 }  // namespace
 
-std::vector<TaskId> task_ids(const PhysicalPlan& plan) {
-  std::vector<TaskId> ids;
-  for (uint32_t chain = 0; chain < plan.chains.size(); ++chain) {
-    for (uint32_t subtask = 0; subtask < plan.chains[chain].parallelism; ++subtask) ids.push_back({chain, subtask});
-  }
-  return ids;
-}
-
 class DeploymentBuilder {
  public:
   explicit DeploymentBuilder(Deployment& out)
       : out_(out), graph_(*out.config_.graph), plan_(make_physical_plan(*out.config_.graph)) {}
 
   Status build() {
-    uint32_t slots = 1;
-    for (const Chain& chain : plan_.chains) slots = std::max(slots, chain.parallelism);
+    const std::vector<TaskId> tasks = tasks_of(plan_);
+    const uint32_t slots = slots_needed(tasks);
     MR_TRY(check_placement(slots));
     slot_workers_.resize(slots);
     for (uint32_t slot = 0; slot < slots; ++slot) {
@@ -49,7 +42,7 @@ class DeploymentBuilder {
       out_.workers_.push_back(std::make_unique<Worker>(*out_.config_.clock));
       slot_workers_[slot] = out_.workers_.back().get();
     }
-    for (const TaskId id : task_ids(plan_)) {
+    for (const TaskId id : tasks) {
       if (here(id.subtask)) out_.task_ids_.push_back(id);
     }
     out_.config_.alignment = std::make_shared<SourceAlignment>();
@@ -185,20 +178,15 @@ void Deployment::end_input() {
   for (const auto& worker : workers_) worker->end_input();
 }
 
-Status Deployment::tap(const std::string& step, uint32_t rows, int64_t for_ms,
-                       const std::function<void(std::vector<std::string>)>& take) {
-  const std::vector<Node>& nodes = config_.graph->nodes;
-  const auto node = std::find_if(nodes.begin(), nodes.end(), [&](const Node& one) { return one.id == step; });
-  if (node == nodes.end() || node->outputs.empty()) {
-    return make_error(ErrorCode::kNotFound, "no step `" + step + "` that emits rows",
-                      node == nodes.end() ? "" : "tap the step that the sink reads");
-  }
-  const auto number = static_cast<uint32_t>(node - nodes.begin());
+void Deployment::tap(const std::string& step, uint32_t rows, int64_t for_ms,
+                     const std::function<void(std::vector<std::string>)>& take) {
+  const Node* node = config_.graph->find(step);
+  if (node == nullptr || node->outputs.empty()) return;
+  const auto number = static_cast<uint32_t>(node - config_.graph->nodes.data());
   for (const auto& worker : workers_) {
     worker->add_tap(
         std::make_shared<Tap>(number, node->outputs[0].schema, rows, config_.clock->wall_ms() + for_ms, take));
   }
-  return {};
 }
 
 void Deployment::stop() {

@@ -77,9 +77,9 @@ class Deployment {
   /// Sources act as if their input had ended: everything drains, and the tasks finish.
   void end_input();
   /// Shows up to `rows` rows that leave the step, of each of its subtasks here, within `for_ms`; called on worker
-  /// threads. kNotFound: no such step, or a sink, which emits nothing.
-  Status tap(const std::string& step, uint32_t rows, int64_t for_ms,
-             const std::function<void(std::vector<std::string>)>& take);
+  /// threads. Nothing for a step that is not there or emits nothing: the job manager refuses those.
+  void tap(const std::string& step, uint32_t rows, int64_t for_ms,
+           const std::function<void(std::vector<std::string>)>& take);
   /// Ends all workers behind the commands given before, and waits for them.
   void stop();
 
@@ -99,8 +99,5 @@ class Deployment {
 
   friend class DeploymentBuilder;
 };
-
-/// All tasks of a plan, in order.
-std::vector<TaskId> task_ids(const PhysicalPlan& plan);
 
 }  // namespace millrace

@@ -114,7 +114,7 @@ void RunningJob::tap(const TapStep& message) {
   const auto take = [this, id = message.tap_id](std::vector<std::string> rows) {
     job_manager_.send(TapRows{job_id_, attempt_, id, std::move(rows)});
   };
-  (void)deployment_->tap(message.step, message.rows, message.for_ms, take);  // the job manager has checked the step
+  deployment_->tap(message.step, message.rows, message.for_ms, take);
 }
 
 void RunningJob::running(TaskId task) { job_manager_.send(TaskRunning{job_id_, attempt_, task}); }

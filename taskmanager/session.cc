@@ -112,9 +112,7 @@ struct TaskManagerSession::Impl {
     if (config.metrics == nullptr) return;
     MetricsReport report;
     for (MetricSample& sample : config.metrics->collect()) {
-      const bool of_job = std::any_of(sample.labels.begin(), sample.labels.end(),
-                                      [](const auto& label) { return label.first == "job_id"; });
-      if (of_job) report.samples.push_back(std::move(sample));
+      if (!label_of(sample.labels, "job_id").empty()) report.samples.push_back(std::move(sample));
     }
     // Nothing runs here, and that is known already.
     if (report.samples.empty() && std::exchange(reported_nothing, true)) return;

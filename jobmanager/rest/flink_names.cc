@@ -56,13 +56,6 @@ constexpr Renamed kProcessSeries[] = {
     {"millrace_taskmanager_slots", "state", "free", "flink_jobmanager_taskSlotsAvailable"},
 };
 
-std::string label_of(const Labels& labels, std::string_view name) {
-  for (const auto& [key, value] : labels) {
-    if (key == name) return value;
-  }
-  return "";
-}
-
 class FlinkPageWriter {
  public:
   FlinkPageWriter(const FlinkPage& page, RateWindow& rates) : page_(page), rates_(rates) {}

@@ -13,13 +13,6 @@ constexpr int64_t kLookEveryMs = 1000;
 constexpr size_t kLooksMax = 4;
 constexpr size_t kJobsMax = 1000;
 
-std::string_view sample_label(const MetricSample& sample, std::string_view name) {
-  for (const auto& [key, value] : sample.labels) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
 struct SummedSeries {
   std::string_view name;
   double SubtaskNumbers::* member;
@@ -62,14 +55,14 @@ SubtaskRates rates_between(const SubtaskNumbers& before, const SubtaskNumbers& n
 StepNumbers step_numbers(const std::vector<MetricSample>& samples) {
   StepNumbers out;
   for (const MetricSample& sample : samples) {
-    const std::string_view step = sample_label(sample, "step");
-    const std::string_view number = sample_label(sample, "subtask");
+    const std::string_view step = label_of(sample.labels, "step");
+    const std::string_view number = label_of(sample.labels, "subtask");
     uint32_t subtask = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), subtask);
     if (step.empty() || number.empty() || error != std::errc()) continue;
     SubtaskNumbers& numbers = out[std::string(step)][subtask];
     if (sample.name == "millrace_step_time_seconds_total") {
-      numbers.*time_member(sample_label(sample, "state")) += sample.value;
+      numbers.*time_member(label_of(sample.labels, "state")) += sample.value;
       continue;
     }
     for (const SummedSeries& one : kSummedSeries) {

@@ -1,10 +1,11 @@
 """The real command line of Apache Flink, against a job manager at `host:port`. Its jars come once from Maven."""
-import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
+from servers import maven_jars  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("MILLRACE_CACHE", Path.home() / ".cache" / "millrace")) / "flink"
@@ -15,26 +16,13 @@ LOG4J = """<Configuration status="ERROR"><Appenders><Console name="out" target="
 
 
 def jars() -> Path:
-    """The directory of the jars; fetched on first use, once for all processes of the user. No jars is an error."""
-    pom = (HERE / "pom.xml").read_bytes()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, directory = CACHE / "jars.pom", CACHE / "jars"
-        if stamp.exists() and stamp.read_bytes() == pom:
-            return directory
-        print(f"flink: fetching the client's jars into {directory}", file=sys.stderr)
-        shutil.rmtree(directory, ignore_errors=True)
-        run = subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-             f"-DoutputDirectory={directory}"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert run.returncode == 0, f"mvn could not fetch the jars of Flink's client:\n{run.stdout[-3000:]}"
-        conf = CACHE / "conf"
-        conf.mkdir(exist_ok=True)
-        (conf / "config.yaml").write_text("parallelism:\n  default: 1\n")
-        (conf / "log4j2.xml").write_text(LOG4J)
-        stamp.write_bytes(pom)
+    """The client's jars, with a configuration for it beside them."""
+    directory = maven_jars(HERE / "pom.xml", CACHE, "the jars of Flink's client")
+    conf = CACHE / "conf"
+    conf.mkdir(exist_ok=True)
+    for name, text in (("config.yaml", "parallelism:\n  default: 1\n"), ("log4j2.xml", LOG4J)):
+        if not (conf / name).exists() or (conf / name).read_text() != text:
+            (conf / name).write_text(text)
     return directory
 
 

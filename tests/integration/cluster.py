@@ -1,10 +1,8 @@
 """A cluster of real processes for tests: each of them may be killed, frozen and started again."""
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -12,18 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from harness import MILLRACE, SLOW, wait_until
-
-
-def free_port() -> int:
-    """Below the range of ports that outgoing connections get: nobody takes it while its server is down."""
-    while True:
-        port = random.randint(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+from servers import free_port
 
 
 class Process:

@@ -19,6 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
+from servers import free_port, maven_jars  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = Path(os.environ.get("MILLRACE_CACHE", Path.home() / ".cache" / "millrace")) / "kafka"
@@ -36,24 +39,10 @@ class BrokerError(Exception):
 
 
 def jars() -> Path:
-    """The directory of the broker's jars; fetched on first use, once for all processes of the user."""
-    pom = (HERE / "pom.xml").read_bytes()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, directory = CACHE / "jars.pom", CACHE / "jars"
-        if stamp.exists() and stamp.read_bytes() == pom:
-            return directory
-        print(f"kafka: fetching the broker's jars into {directory}", file=sys.stderr)
-        shutil.rmtree(directory, ignore_errors=True)
-        run = subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-             f"-DoutputDirectory={directory}"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if run.returncode != 0:
-            raise BrokerError(f"mvn could not fetch the broker's jars:\n{run.stdout[-3000:]}")
-        stamp.write_bytes(pom)
-    return directory
+    try:
+        return maven_jars(HERE / "pom.xml", CACHE, "the broker's jars")
+    except OSError as error:
+        raise BrokerError(str(error)) from None
 
 
 def java(heap_mb: int) -> list:
@@ -63,12 +52,6 @@ def java(heap_mb: int) -> list:
         log4j.write_text(LOG4J)
     return ["java", f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 128)}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
             "-Xshare:auto", f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{directory}/*"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def die_with_parent():

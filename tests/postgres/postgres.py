@@ -11,9 +11,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
+from servers import free_port  # noqa: E402
 
 READY_S = 60
 SETTINGS = """listen_addresses = '127.0.0.1'
@@ -35,12 +39,6 @@ def binaries() -> Path:
     if not found:
         raise PostgresError("no PostgreSQL server under /usr/lib/postgresql: run ./dev setup")
     return found[-1].parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def demotion():

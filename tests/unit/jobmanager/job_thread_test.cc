@@ -178,7 +178,7 @@ struct ClusterFixture {
     config.registry = &registry;
     config.clock = &system_clock();
     config.fs = &local_file_system();
-    cluster = std::make_unique<LocalCluster>(std::move(planned), root.string(), LocalCluster::Wishes{}, config);
+    cluster = std::make_unique<LocalCluster>(std::move(planned), root.string(), SubmitOptions{}, config);
     REQUIRE(cluster->job().start().has_value());
   }
   JobThread& job() { return cluster->job(); }

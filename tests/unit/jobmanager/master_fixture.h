@@ -96,7 +96,7 @@ struct MasterFixture {
     config.graph = graph;
     config.spec_yaml = "name: job";
     config.checkpoint_root = root.string();
-    config.start = std::move(request);
+    config.options.start = std::move(request);
     config.clock = &clock;
     config.fs = &local_file_system();
     config.random = &random;

@@ -1,4 +1,4 @@
-// The subtasks of a job and the slots they need, from its graph: the same numbers in every process.
+// The subtasks of a job and the slots they need, from its plan: the same numbers in every process.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-inline std::vector<TaskId> tasks_of(const JobGraph& graph) {
-  const PhysicalPlan plan = make_physical_plan(graph);
+/// In order of chains.
+inline std::vector<TaskId> tasks_of(const PhysicalPlan& plan) {
   std::vector<TaskId> tasks;
   for (uint32_t chain = 0; chain < plan.chains.size(); ++chain) {
     for (uint32_t subtask = 0; subtask < plan.chains[chain].parallelism; ++subtask) tasks.push_back({chain, subtask});
