@@ -8,6 +8,7 @@
 #include "cli/job_file.h"
 #include "core/environment.h"
 #include "core/waker.h"
+#include "plan/render_diagnostics.h"
 
 namespace millrace {
 
@@ -21,16 +22,24 @@ std::string member(const ClientJson& body, const char* name) {
   return body.is_object() && body.contains(name) && body[name].is_string() ? body[name].get<std::string>() : "";
 }
 
-/// The mistakes of a job file, as `validate` would print them without carets.
-void print_server_diagnostics(const ClientJson& body) {
+ErrorCode code_named(const std::string& name) {
+  const ErrorInfo* info = find_error_info(name);
+  if (info == nullptr) return ErrorCode::kInternal;
+  uint16_t code = 0;
+  while (&error_info(static_cast<ErrorCode>(code)) != info) ++code;
+  return static_cast<ErrorCode>(code);
+}
+
+/// The mistakes of the file that was sent, as `validate` prints them.
+void print_server_diagnostics(const ClientJson& body, const JobFile& sent) {
+  Diagnostics diagnostics;
   for (const ClientJson& one : body["diagnostics"]) {
-    std::fprintf(stderr, "%s\n",
-                 fmt::format("{}[{}]: {}\n --> {}:{}", member(one, "severity"), member(one, "code"),
-                             member(one, "message"), one.value("line", 0), one.value("column", 0))
-                     .c_str());
-    if (const std::string help = member(one, "help"); !help.empty())
-      std::fprintf(stderr, "  = help: %s\n", help.c_str());
+    const Position at{one.value("line", 0), one.value("column", 0)};
+    const bool warning = member(one, "severity") == "warning";
+    diagnostics.add({warning ? Severity::kWarning : Severity::kError, code_named(member(one, "code")),
+                     member(one, "message"), member(one, "help"), at, one.value("length", 1), ""});
   }
+  std::fputs(render_text(diagnostics, {sent.path, sent.text}, color_wanted(2)).c_str(), stderr);
 }
 
 int exit_code_of_status(int status) {
@@ -74,10 +83,10 @@ std::expected<HttpResponse, int> ClusterClient::raw(std::string_view method, con
   return std::move(*answer);
 }
 
-int ClusterClient::refused(const HttpResponse& response) const {
+int ClusterClient::refused(const HttpResponse& response, const JobFile& sent) const {
   const ClientJson body = ClientJson::parse(response.body, nullptr, false);
   const std::string message = member(body, "error");
-  if (body.is_object() && body.contains("diagnostics")) print_server_diagnostics(body);
+  if (body.is_object() && body.contains("diagnostics")) print_server_diagnostics(body, sent);
   if (message.empty()) {
     std::fprintf(stderr, "error: %s answered %d: %s\n", address_.c_str(), response.status, response.body.c_str());
   } else {
@@ -95,10 +104,10 @@ int ClusterClient::refused(const HttpResponse& response) const {
 }
 
 std::expected<std::string, int> ClusterClient::call(std::string_view method, const std::string& target,
-                                                    std::string body) const {
-  auto answer = raw(method, target, std::move(body));
+                                                    const JobFile& sent) const {
+  auto answer = raw(method, target, sent.text);
   if (!answer) return std::unexpected(answer.error());
-  if (answer->status < 200 || answer->status > 299) return std::unexpected(refused(*answer));
+  if (answer->status < 200 || answer->status > 299) return std::unexpected(refused(*answer, sent));
   if (answer->content_type.starts_with("application/json") && !ClientJson::accept(answer->body)) {
     std::fprintf(stderr, "error: the answer of %s is not understood: %s\n", address_.c_str(), answer->body.c_str());
     return std::unexpected(kExitFailed);
@@ -107,8 +116,8 @@ std::expected<std::string, int> ClusterClient::call(std::string_view method, con
 }
 
 std::expected<std::string, int> ClusterClient::operate(const std::string& job, const std::string& target,
-                                                       std::string body) const {
-  const auto asked = call("POST", target, std::move(body));
+                                                       const JobFile& sent) const {
+  const auto asked = call("POST", target, sent);
   if (!asked) return asked;
   const std::string trigger = member(ClientJson::parse(*asked), "trigger_id");
   for (;;) {

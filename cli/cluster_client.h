@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/job_file.h"
 #include "http/client.h"
 
 namespace millrace {
@@ -30,15 +31,15 @@ class ClusterClient {
 
   /// The body of a 2xx answer, which is JSON. Else the exit code, after the error was printed.
   [[nodiscard]] std::expected<std::string, int> call(std::string_view method, const std::string& target,
-                                                     std::string body = {}) const;
+                                                     const JobFile& sent = {}) const;
   [[nodiscard]] std::expected<std::string, int> get(const std::string& target) const { return call("GET", target); }
 
   /// As call(), for what starts an operation: waits until it is done and answers its description.
   [[nodiscard]] std::expected<std::string, int> operate(const std::string& job, const std::string& target,
-                                                        std::string body = {}) const;
+                                                        const JobFile& sent = {}) const;
 
   /// Prints why the server refused; answers the exit code.
-  [[nodiscard]] int refused(const HttpResponse& response) const;
+  [[nodiscard]] int refused(const HttpResponse& response, const JobFile& sent = {}) const;
   /// One call, whatever its status; the exit code when there is no answer.
   [[nodiscard]] std::expected<HttpResponse, int> raw(std::string_view method, const std::string& target,
                                                      std::string body) const;

@@ -119,8 +119,7 @@ int command_submit(const std::vector<std::string>& args, const Registry& /*regis
   if (!overrides) return usage_error("submit", overrides.error(), kSubmitUsage);
   auto file = read_job_file(arguments->words[0]);
   if (!file) return file_error(file.error());
-  const auto body =
-      ClusterClient(*arguments).call("POST", "/api/v1/jobs" + query_of(*arguments, *overrides), std::move(file->text));
+  const auto body = ClusterClient(*arguments).call("POST", "/api/v1/jobs" + query_of(*arguments, *overrides), *file);
   return body ? print_submitted(*arguments, *body) : body.error();
 }
 
@@ -134,8 +133,7 @@ int command_upgrade(const std::vector<std::string>& args, const Registry& /*regi
   if (!file) return file_error(file.error());
   const std::string& job = arguments->words[0];
   const auto done =
-      ClusterClient(*arguments)
-          .operate(job, job_target(job, "/upgrade" + query_of(*arguments, *overrides)), std::move(file->text));
+      ClusterClient(*arguments).operate(job, job_target(job, "/upgrade" + query_of(*arguments, *overrides)), *file);
   if (!done) return done.error();
   const std::string format = arguments->option("--output", "table");
   if (format != "table") print_result(format, *done, {});

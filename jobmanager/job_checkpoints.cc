@@ -237,10 +237,10 @@ void JobMaster::end_operations() {
   }
   for (const OperationView& operation : std::vector<OperationView>(view_.operations)) {
     if (operation.done) continue;
-    operation_failed(
-        view_, operation.trigger_id,
-        view_.failure ? *view_.failure
-                      : failure_of({ErrorCode::kRefusedByState, "the job ended before", ""}, config_.clock->wall_ms()));
+    operation_failed(view_, operation.trigger_id,
+                     view_.failure ? *view_.failure
+                                   : failure_of({ErrorCode::kRefusedByState, "the job ended before this was done", ""},
+                                                config_.clock->wall_ms()));
   }
 }
 

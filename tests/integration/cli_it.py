@@ -66,7 +66,7 @@ def test_refusals_have_their_exit_codes(env):
     assert "E0406" in call(address, "submit", str(path), expect=4).stderr
     path.write_text(JOB.replace("n % 2", "m % 2"))
     wrong = call(address, "submit", str(path), expect=2).stderr
-    assert "E0203" in wrong and "7:24" in wrong, wrong
+    assert "E0203" in wrong and f"--> {path}:7:24" in wrong and "^" in wrong, wrong
     assert "did you mean --wait" in call(address, "submit", "--wiat", str(path), expect=2).stderr
     assert "no job `nope`" in call(address, "status", "nope", expect=1).stderr
     assert "`parallelism` needs a number" in call(address, "rescale", "counted", "0", expect=2).stderr
