@@ -80,22 +80,29 @@ bool InputGate::barrier_reached(GateEvent& event) {
 bool InputGate::status_changed(GateEvent& event) {
   if (reported_end_) return false;
   int64_t lowest = INT64_MAX;
+  int64_t highest_idle = kWatermarkMin;
   bool live = false;
   bool all_ended = true;
   for (const Input& input : inputs_) {
     all_ended = all_ended && input.ended;
-    if (input.idle || input.ended) continue;
+    if (input.ended) continue;
+    if (input.idle) {
+      highest_idle = std::max(highest_idle, input.watermark);
+      continue;
+    }
     live = true;
     lowest = std::min(lowest, input.watermark);
   }
   const bool idle = !live && !all_ended;
+  // As in Flink: the one that held the others back may be the last to turn idle. The outcome must not depend on that.
+  if (idle) lowest = highest_idle;
   if (idle_ && !idle) {
     idle_ = false;
     event.kind = ElementKind::kActive;
     return true;
   }
   if (all_ended) lowest = kWatermarkMax;
-  if ((live || all_ended) && lowest > watermark_) {
+  if (lowest > watermark_) {
     watermark_ = lowest;
     event.kind = ElementKind::kWatermark;
     event.value = lowest;

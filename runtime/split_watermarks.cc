@@ -42,13 +42,19 @@ int64_t SplitWatermarks::next_idle_ms() const {
 
 int64_t SplitWatermarks::combined() {
   int64_t lowest = INT64_MAX;
+  int64_t highest_idle = kWatermarkMin;
   bool live = false;
   for (const Split& s : splits_) {
-    if (s.idle || s.finished) continue;
+    if (s.finished) continue;
+    if (s.idle) {
+      highest_idle = std::max(highest_idle, s.watermark);
+      continue;
+    }
     live = true;
     lowest = std::min(lowest, s.watermark);
   }
-  if (live) combined_ = std::max(combined_, lowest);
+  // All idle: what the others had reached counts, whichever of them turned idle last.
+  combined_ = std::max(combined_, live ? lowest : highest_idle);
   return combined_;
 }
 

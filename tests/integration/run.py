@@ -26,7 +26,7 @@ def collect(words):
 
 
 def main() -> int:
-    passed = failed = 0
+    passed, failed = 0, []
     if not os.access(harness.MILLRACE, os.X_OK):
         print(f"{harness.MILLRACE} is not there: build it first")
         print("0 passed, 1 failed")
@@ -40,14 +40,16 @@ def main() -> int:
                 passed += 1
                 print(f"ok      {time.monotonic() - start:6.1f} s  {name}", flush=True)
             except Exception:  # a test may fail in any way; all of them count
-                failed += 1
+                failed.append(name)
                 print(f"FAILED  {time.monotonic() - start:6.1f} s  {name}\n{traceback.format_exc()}", flush=True)
                 print(environment.failure_report(), flush=True)
             finally:
                 environment.close()
     finally:
         harness.Environment.close_servers()
-    print(f"{passed} passed, {failed} failed")
+    for name in failed:  # again, because logs are read from their end
+        print(f"FAILED: {name}")
+    print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed or not passed else 0
 
 

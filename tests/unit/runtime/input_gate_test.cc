@@ -59,6 +59,22 @@ TEST_CASE("An idle channel does not hold the watermark back") {
   REQUIRE_FALSE(in.gate.next(in.event));
 }
 
+TEST_CASE("All channels idle: the highest watermark counts, whichever turned idle last") {
+  for (const bool holder_last : {false, true}) {
+    TwoInputs in;
+    TwoInputs::send(in.a, ElementKind::kWatermark, 10);
+    TwoInputs::send(holder_last ? in.a : in.b, ElementKind::kIdle);
+    TwoInputs::send(holder_last ? in.b : in.a, ElementKind::kIdle);
+    REQUIRE(in.next(ElementKind::kWatermark));
+    REQUIRE(in.event.value == 10);
+    REQUIRE(in.next(ElementKind::kIdle));
+    TwoInputs::send(in.a, ElementKind::kWatermark, 12);  // due before it turned idle, sent behind
+    REQUIRE(in.next(ElementKind::kWatermark));
+    REQUIRE(in.event.value == 12);
+    REQUIRE_FALSE(in.gate.next(in.event));
+  }
+}
+
 TEST_CASE("A gate ends when all channels have ended, behind the last watermark") {
   TwoInputs in;
   for (Channel* channel : {&in.a, &in.b}) {

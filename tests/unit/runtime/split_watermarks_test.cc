@@ -29,6 +29,17 @@ TEST_CASE("The slowest split that is neither idle nor finished decides") {
   REQUIRE(watermarks.combined() == 99);
 }
 
+TEST_CASE("All splits idle at once: the highest of their watermarks counts") {
+  SplitWatermarks watermarks(0, 10);
+  watermarks.add({}, 0);
+  watermarks.add({}, 0);
+  watermarks.rows(0, 100, 0);
+  watermarks.look_for_idle(0, true, 10);
+  REQUIRE(watermarks.combined() == kWatermarkMin);
+  watermarks.look_for_idle(1, true, 10);
+  REQUIRE(watermarks.combined() == 99);
+}
+
 TEST_CASE("A split turns idle only after the timeout of unblocked time") {
   SplitWatermarks watermarks(0, 10);
   watermarks.add({}, 0);
