@@ -11,6 +11,8 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 find_library(MILLRACE_LIBPQ pq REQUIRED) # no pkg-config: its include directory is for all, ours says <postgresql/…>
 find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
 find_library(MILLRACE_ALLOCATOR NAMES jemalloc REQUIRED)
@@ -34,4 +36,4 @@ if(MILLRACE_SANITIZER)
 endif()
 target_link_libraries(millrace_dependencies INTERFACE Threads::Threads fmt::fmt yaml-cpp simdjson::simdjson
   nlohmann_json::nlohmann_json OpenSSL::Crypto OpenSSL::SSL PkgConfig::rdkafka PkgConfig::re2 PkgConfig::xxhash
-  PkgConfig::zstd PkgConfig::lz4 ${PROMETHEUS_CORE})
+  PkgConfig::zstd PkgConfig::lz4 PkgConfig::curl PkgConfig::rocksdb ${PROMETHEUS_CORE})

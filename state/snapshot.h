@@ -13,6 +13,7 @@
 
 #include "core/status.h"
 #include "data/key_format.h"
+#include "state/protocol/task_snapshot.h"
 
 namespace millrace {
 
@@ -33,12 +34,22 @@ struct StateDescriptor {
   friend bool operator==(const StateDescriptor&, const StateDescriptor&) = default;
 };
 
+/// A file of a task's spill store inside a snapshot.
+enum class SnapshotFileKind : uint8_t {
+  kShared,  // immutable, under a name that no other file of the job ever has; written once for all checkpoints
+  kOwn,     // of this snapshot alone; small ones are packed into the task's file
+};
+
 class SnapshotWriter {
  public:
   virtual ~SnapshotWriter() = default;
   /// Rows of one state in any order; `group` = key group (kKeyed), 0 (kSplit), subtask index (kSubtask).
   virtual Status begin(const StateDescriptor& state) = 0;
   virtual Status add(uint32_t group, std::string_view key, std::string_view value) = 0;
+  /// A file on the local disk that belongs to the snapshot. `path` stays until the snapshot is written.
+  virtual Status add_file(SnapshotFileKind /*kind*/, const std::string& name, const std::string& /*path*/) {
+    return make_error(ErrorCode::kNotSupportedYet, "this snapshot cannot hold the file " + name);
+  }
 };
 
 class SnapshotPart {
@@ -71,6 +82,19 @@ class RowsSnapshot final : public SnapshotPart {
   std::vector<Row> rows_;
 };
 
+/// A file that a task added to its snapshot: at `path`, or packed into `content`.
+struct RestoredFile {
+  std::string name;
+  std::string path;
+  std::string content;
+  uint64_t bytes = 0;
+  uint64_t checksum = 0;  // hash64 of the content
+};
+struct RestoredStore {
+  TaskId task;
+  std::vector<RestoredFile> files;
+};
+
 /// The rows that a restored subtask may see: kKeyed filtered to its key groups, kSplit all, kSubtask by number.
 class RestoredState {
  public:
@@ -79,6 +103,12 @@ class RestoredState {
   /// Visits nothing when the state does not exist. A layout other than `expected.layout` is kIncompatibleState.
   virtual Status visit(const StateDescriptor& expected, KeyGroupRange groups, uint32_t subtask, uint32_t parallelism,
                        const RowVisitor& visitor) const = 0;
+  /// The files of each task of the checkpoint that added some.
+  [[nodiscard]] virtual std::vector<RestoredStore> stores() const { return {}; }
+  /// Puts a file onto the local disk: a hard link where that is possible, otherwise a copy whose checksum was compared.
+  virtual Status fetch(const RestoredFile& file, const std::string& /*to*/) const {
+    return make_error(ErrorCode::kMissingState, "there is no file " + file.name);
+  }
 };
 
 }  // namespace millrace

@@ -175,7 +175,7 @@ Status SnapshotFileWriter::add(uint32_t group, std::string_view key, std::string
 
 Result<SnapshotHandle> SnapshotFileWriter::finish(TaskId task) {
   Impl& self = *impl_;
-  if (!self.out) return SnapshotHandle{task, "", 0, 0};
+  if (!self.out) return SnapshotHandle{task, "", 0, 0, {}};
   MR_TRY(self.flush_section());
   const std::string footer = encode_snapshot_footer(self.sections);
   const uint32_t crc = crc32c(footer);
@@ -189,7 +189,7 @@ Result<SnapshotHandle> SnapshotFileWriter::finish(TaskId task) {
   MR_TRY(self.out->sync());
   MR_TRY(self.out->close());
   self.out.reset();
-  return SnapshotHandle{task, self.file, self.offset, crc};
+  return SnapshotHandle{task, self.file, self.offset, crc, {}};
 }
 
 }  // namespace millrace

@@ -28,6 +28,8 @@ class FormerIds final : public RestoredState {
     renamed.step = found->second;
     return restored_->visit(renamed, groups, subtask, parallelism, visitor);
   }
+  [[nodiscard]] std::vector<RestoredStore> stores() const override { return restored_->stores(); }
+  Status fetch(const RestoredFile& file, const std::string& to) const override { return restored_->fetch(file, to); }
 
  private:
   std::shared_ptr<const RestoredState> restored_;

@@ -23,6 +23,8 @@
 
 namespace millrace {
 
+class TaskStore;
+
 /// Where emitted batches go. Port 0 is the main output; further ports in the order of the plan's Node::outputs.
 class Output {
  public:
@@ -50,6 +52,7 @@ struct OperatorContext {
   Clock* clock = nullptr;
   Waker* waker = nullptr;                   // notify() after kBlocked
   const RestoredState* restored = nullptr;  // null on a fresh start
+  TaskStore* store = nullptr;               // where keyed state goes that leaves memory; null: nowhere
   StepMetrics metrics;                      // members may be null in tests
 };
 

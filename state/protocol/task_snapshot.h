@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace millrace {
 
@@ -15,12 +16,21 @@ struct TaskId {
   friend auto operator<=>(const TaskId&, const TaskId&) = default;
 };
 
+/// An immutable file in the job's shared/, held by every checkpoint that names it: an SST file of a spill store.
+struct SharedFile {
+  std::string name;  // never used twice in a job
+  uint64_t bytes = 0;
+  uint64_t checksum = 0;  // hash64 of the content
+  friend bool operator==(const SharedFile&, const SharedFile&) = default;
+};
+
 /// Where a task's snapshot of a checkpoint lies. A task without any state has no file: `file` is empty, `bytes` is 0.
 struct SnapshotHandle {
   TaskId task;
   std::string file;  // relative to the job's directory, or absolute
   uint64_t bytes = 0;
   uint32_t crc = 0;  // of the file's footer
+  std::vector<SharedFile> shared;
   friend bool operator==(const SnapshotHandle&, const SnapshotHandle&) = default;
 };
 

@@ -12,10 +12,10 @@ TEST_CASE("A checkpoint is triggered at the interval, once all tasks run, and co
   job.tasks_run();  // overdue by now
   REQUIRE(job.link.of<TriggerCheckpoint>().size() == 1);
   const int64_t id = job.triggered();
-  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[0], "", 0, 0}, false});
-  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[2], "", 0, 0}, false});
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[0], "", 0, 0, {}}, false});
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[2], "", 0, 0, {}}, false});
   REQUIRE(job.link.of<CheckpointCompleted>().empty());
-  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[1], "", 0, 0}, false});
+  job.master->handle(SnapshotTaken{job.job_id(), job.attempt(), id, {job.tasks[1], "", 0, 0, {}}, false});
   REQUIRE(job.link.of<CheckpointCompleted>().size() == 1);
   REQUIRE(job.master->view().last_checkpoint_id == id);
   REQUIRE(job.master->next_deadline_ms() == job.clock.wall_ms() + 1000);

@@ -114,7 +114,7 @@ struct MasterFixture {
   }
   int64_t triggered() const { return link.of<TriggerCheckpoint>().back().checkpoint_id; }
   void acknowledge(int64_t id) {
-    for (const TaskId task : tasks) master->handle(SnapshotTaken{job_id(), attempt(), id, {task, "", 0, 0}, false});
+    for (const TaskId task : tasks) master->handle(SnapshotTaken{job_id(), attempt(), id, {task, "", 0, 0, {}}, false});
   }
   void fail_task(const char* code) {
     master->handle(TaskFailed{job_id(), attempt(), tasks[0], "in", code, "broken", ""});

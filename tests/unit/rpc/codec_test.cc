@@ -11,7 +11,7 @@ TEST_CASE("A deployment survives its wire form, bytes of any kind included") {
   deploy.spec_yaml = std::string("name: x\0\xff\n", 10);
   deploy.job_directory = "/state/x";
   deploy.restore_checkpoint = 41;
-  deploy.restore = {{.task = {1, 2}, .file = "chk-41/1-2-7.state", .bytes = 1ULL << 40, .crc = 0xdeadbeef}};
+  deploy.restore = {{.task = {1, 2}, .file = "chk-41/1-2-7.state", .bytes = 1ULL << 40, .crc = 0xdeadbeef, .shared = {}}};
   deploy.restore_max_parallelism = 128;
   deploy.until_done = true;
   const auto decoded = decode_to_task_manager(encode_message(ToTaskManager(deploy)));
@@ -29,7 +29,7 @@ TEST_CASE("A deployment survives its wire form, bytes of any kind included") {
 
 TEST_CASE("Every answer of a task survives its wire form as its own type") {
   const std::vector<ToJobManager> messages{TaskRunning{"j", 1, {2, 3}},
-                                           SnapshotTaken{"j", 1, 9, {{2, 3}, "f", 5, 6}, true},
+                                           SnapshotTaken{"j", 1, 9, {{2, 3}, "f", 5, 6, {}}, true},
                                            SnapshotFailed{"j", 1, 9, {2, 3}, "E0503", "disk"},
                                            TaskFinished{"j", 1, {2, 3}},
                                            TaskFailed{"j", 1, {2, 3}, "step", "E0502", "m", "h"},

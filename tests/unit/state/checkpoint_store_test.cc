@@ -44,7 +44,7 @@ struct StoreDisk {
     MR_TRY(writer.begin(kStoreState));
     MR_TRY(writer.add(3, "id", std::to_string(id)));
     MR_ASSIGN(const SnapshotHandle handle, writer.finish({0, 0}));
-    return store.complete(id, false, {handle, SnapshotHandle{{1, 0}, "", 0, 0}});
+    return store.complete(id, false, {handle, SnapshotHandle{{1, 0}, "", 0, 0, {}}});
   }
   int64_t must_checkpoint(CheckpointStore& store) {
     int64_t id = 0;

@@ -34,7 +34,7 @@ CheckpointCoordinator running_coordinator(CheckpointPolicy policy = coordinator_
   return c;
 }
 
-SnapshotHandle coordinator_handle(TaskId task) { return {task, "f", 1, 2}; }
+SnapshotHandle coordinator_handle(TaskId task) { return {task, "f", 1, 2, {}}; }
 
 std::vector<int64_t> run_checkpoint(CheckpointCoordinator& c, int64_t id, int64_t start, int64_t end,
                                     bool final = false) {
