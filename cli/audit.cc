@@ -7,7 +7,7 @@
 #include "cli/job_file.h"
 #include "cli/job_output.h"
 #include "cli/usage.h"
-#include "core/file_system.h"
+#include "core/storage.h"
 
 namespace millrace {
 
@@ -37,13 +37,15 @@ std::string marker_finding(const SinkOutput& sink, uint32_t number, const SinkLa
 
 /// The parts that markers cover and whose rows are still at hand.
 Result<std::vector<PublishedPart>> published_parts(const JobOutput& job, const SinkOutput& sink, uint64_t& rows) {
-  FileSystem& fs = local_file_system();
+  FileSystem& fs = storage();
   std::vector<PublishedPart> published;
   for (const auto& [place, entry] : sink.entries) {
     const auto& [number, epoch] = place;
     const std::string path = job.segment_path(*entry);
     const auto lane = sink.lanes.find(number);
-    if (lane == sink.lanes.end() || !fs.exists(path)) continue;
+    if (lane == sink.lanes.end()) continue;
+    MR_ASSIGN(const bool at_hand, fs.contains(path));
+    if (!at_hand) continue;
     const auto& parts = entry->data.parts;
     for (uint32_t part = 0; part < parts.size() && lane->second.covers(epoch, part); ++part) {
       MR_ASSIGN(std::vector<uint64_t> skipped, read_skipped_rows(fs, path, part));

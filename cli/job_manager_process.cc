@@ -1,6 +1,7 @@
 #include "cli/job_manager_process.h"
 
 #include "core/environment.h"
+#include "core/storage.h"
 #include "jobmanager/rest/rest_api.h"
 
 namespace millrace {
@@ -14,7 +15,7 @@ Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const Server
   jobs.data_dir = own.data_dir;
   jobs.checkpoint_root = own.checkpoint_dir;
   jobs.clock = &system_clock();
-  jobs.fs = &local_file_system();
+  jobs.fs = &storage();
   jobs.random = &system_random();
   jobs.metrics = &metrics;
   jobs.ended_max = static_cast<size_t>(own.jobs_kept);
@@ -27,7 +28,7 @@ Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const Server
   task_managers.silence_ms = own.heartbeat_timeout_ms;
   task_managers.version = MILLRACE_VERSION;
   task_managers.checkpoint_root = own.checkpoint_dir;
-  task_managers.fs = &local_file_system();
+  task_managers.fs = &storage();
   task_managers.clock = &system_clock();
   task_managers.random = &system_random();
   MR_ASSIGN(process->server_, TaskManagerServer::start(std::move(task_managers), *process->dispatcher_));

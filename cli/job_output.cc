@@ -5,7 +5,7 @@
 
 #include "core/clock.h"
 #include "core/environment.h"
-#include "core/file_system.h"
+#include "core/storage.h"
 #include "state/job_record.h"
 #include "state/snapshot_file.h"
 
@@ -29,7 +29,7 @@ uint64_t SinkLane::pending_rows() const {
 
 Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory, bool take_over,
                                                    const Registry& registry) {
-  FileSystem& fs = local_file_system();
+  FileSystem& fs = storage();
   MR_ASSIGN(std::optional<JobRecord> seen, read_job_record(fs, directory));
   if (!seen) {
     return make_error(ErrorCode::kMissingState,
@@ -38,7 +38,9 @@ Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory,
   }
   std::unique_ptr<JobOutput> job(new JobOutput(registry));
   job->directory_ = directory;
-  MR_ASSIGN(job->lock_, DirectoryLock::acquire(directory, take_over));
+  if (!is_object_path(directory)) {
+    MR_ASSIGN(job->lock_, DirectoryLock::acquire(directory, take_over));
+  }
   MR_ASSIGN(seen, read_job_record(fs, directory));  // nobody starts it from here on
   if (seen) job->record_ = std::move(*seen);
   SpecOverrides overrides;
@@ -59,7 +61,7 @@ Result<std::unique_ptr<JobOutput>> JobOutput::open(const std::string& directory,
 }
 
 Status JobOutput::read_checkpoints() {
-  FileSystem& fs = local_file_system();
+  FileSystem& fs = storage();
   MR_ASSIGN(std::vector<int64_t> ids, completed_checkpoints(fs, directory_));
   std::erase_if(ids, [this](int64_t id) { return id < record_.first_checkpoint_id; });
   if (ids.empty() && !record_.restored_from.empty()) {
@@ -76,7 +78,7 @@ Status JobOutput::read_checkpoints() {
 /// Oldest first: the newest one's lanes stay.
 Status JobOutput::read_lanes(const CheckpointMetadata& metadata) {
   MR_ASSIGN(const auto snapshots,
-            RestoredSnapshots::open(local_file_system(), directory_, metadata.handles, metadata.max_parallelism));
+            RestoredSnapshots::open(storage(), directory_, metadata.handles, metadata.max_parallelism));
   checkpoint_id_ = metadata.checkpoint_id;
   for (SinkOutput& sink : sinks_) {
     sink.lanes.clear();
@@ -130,7 +132,7 @@ LaneId JobOutput::lane_id(const SinkOutput& sink, uint32_t lane) const {
 std::string JobOutput::segment_path(const LaneEntry& entry) const { return join_path(directory_, entry.data.file); }
 
 Status check_no_pending_output(const std::string& directory, bool take_over, const Registry& registry) {
-  FileSystem& fs = local_file_system();
+  FileSystem& fs = storage();
   const Result<std::optional<JobRecord>> found = read_job_record(fs, directory);
   if (!found || !*found) return {};  // no job, or a damaged record: --fresh is the way out
   const JobStatus status = (*found)->status;

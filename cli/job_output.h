@@ -37,7 +37,8 @@ struct SinkOutput {
 
 class JobOutput {
  public:
-  /// Locks the directory. kMissingState: it is none of a job; kDirectoryLocked: the job runs.
+  /// Locks the directory (not on object storage, which has no locks).
+  /// kMissingState: it is none of a job; kDirectoryLocked: the job runs.
   static Result<std::unique_ptr<JobOutput>> open(const std::string& directory, bool take_over,
                                                  const Registry& registry);
 

@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "cli/command_table.h"
+#include "cli/s3_options.h"
 #include "cli/wiring.h"
+#include "core/environment.h"
 #include "core/nearest.h"
+#include "core/storage.h"
 
 namespace millrace {
 namespace {
@@ -31,6 +34,12 @@ int dispatch(const std::string& name, const std::vector<std::string>& args) {
       print_usage(command);
       return 0;
     }
+    auto s3 = s3_settings({}, environment_variable);
+    if (!s3) {
+      std::fprintf(stderr, "error: %s\n", s3.error().to_string().c_str());
+      return 2;
+    }
+    configure_s3(std::move(*s3));
     Registry registry;
     register_everything(registry);
     return command.run(args, registry);

@@ -7,7 +7,7 @@
 
 #include "cli/job_file.h"
 #include "cli/usage.h"
-#include "core/file_system.h"
+#include "core/storage.h"
 #include "state/checkpoint_store.h"
 #include "state/snapshot_file.h"
 
@@ -22,7 +22,7 @@ struct Comparison {
 
 /// What a start of this job from the checkpoint would do with the state of each step.
 Result<Comparison> compare_with_checkpoint(const JobGraph& graph, const std::string& path) {
-  MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(local_file_system(), path));
+  MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(storage(), path));
   Comparison out;
   out.text = fmt::format("against checkpoint {} of job {}\n", metadata.checkpoint_id, metadata.job_name);
   if (metadata.max_parallelism != graph.settings.max_parallelism) {
@@ -32,8 +32,8 @@ Result<Comparison> compare_with_checkpoint(const JobGraph& graph, const std::str
     out.fits = false;
     return out;
   }
-  MR_ASSIGN(const auto snapshots, RestoredSnapshots::open(local_file_system(), parent_path(path), metadata.handles,
-                                                          metadata.max_parallelism));
+  MR_ASSIGN(const auto snapshots,
+            RestoredSnapshots::open(storage(), parent_path(path), metadata.handles, metadata.max_parallelism));
   std::set<std::string> restored;
   for (const SnapshotStateInfo& info : snapshots->states()) {
     const std::string& step = info.state.step;

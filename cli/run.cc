@@ -17,6 +17,7 @@
 #include "cli/single_job_control.h"
 #include "core/environment.h"
 #include "core/log.h"
+#include "core/storage.h"
 #include "http/server.h"
 #include "jobmanager/rest/rest_api.h"
 #include "plan/render_diagnostics.h"
@@ -120,7 +121,7 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
   TaskManagerConfig config;
   config.registry = &registry;
   config.clock = &system_clock();
-  config.fs = &local_file_system();
+  config.fs = &storage();
   config.metrics = &metrics;
   config.environment = environment_variable;
   if (options.limit > 0) {

@@ -104,12 +104,33 @@ std::vector<OptionDescriptor> worker_options() {
   };
 }
 
+std::vector<OptionDescriptor> s3_options() {
+  return {
+      {.name = "s3.endpoint",
+       .help = "the S3 server for paths s3://bucket/prefix (default: AWS in `s3.region`); keys: secrets "
+               "aws_access_key_id and aws_secret_access_key, or the variables AWS_ACCESS_KEY_ID, …",
+       .example = "http://127.0.0.1:9000"},
+      {.name = "s3.region", .help = "its region (default: $AWS_REGION, else us-east-1)", .example = "eu-central-1"},
+      {.name = "s3.path_style",
+       .kind = OptionKind::kBoolean,
+       .help = "the bucket's name in the path instead of the host name (default: true where there is an endpoint)",
+       .example = "true"},
+      {.name = "s3.timeout",
+       .kind = OptionKind::kDuration,
+       .default_text = "30s",
+       .min = 100,
+       .max = 3'600'000,
+       .help = "for one operation of S3 with all its repetitions"},
+  };
+}
+
 std::vector<OptionDescriptor> options_of(ServerRole role) {
   std::vector<OptionDescriptor> all{bind_option(), data_dir_option()};
   const auto add = [&all](std::vector<OptionDescriptor> more) { all.insert(all.end(), more.begin(), more.end()); };
   if (role != ServerRole::kTaskManager) add(control_options());
   if (role == ServerRole::kTaskManager) add(worker_options());
   if (role != ServerRole::kJobManager) add(resource_options());
+  add(s3_options());
   all.push_back(insecure_option());
   return all;
 }

@@ -11,6 +11,7 @@
 #include "cli/job_file.h"
 #include "core/environment.h"
 #include "core/file_system.h"
+#include "core/storage.h"
 #include "http/server.h"
 #include "plan/interpolate.h"
 #include "plan/option_reader.h"
@@ -160,6 +161,12 @@ void check_together(ServerRole role, const OptionValues& values, std::string& mi
                     role == ServerRole::kTaskManager ? "" : "set `rest.token_file`, or ");
     mistakes += "allow it with `insecure: true` or --insecure in a closed network\n";
   }
+  if (const std::string endpoint = values.text("s3.endpoint"); !endpoint.empty()) {
+    if (const Status address = check_s3_endpoint(endpoint); !address) {
+      mistakes += fmt::format("s3.endpoint: {}; {}\n", address.error().message, address.error().help);
+    }
+  }
+  if (is_object_path(values.text("data_dir"))) mistakes += "data_dir: it must be a local directory\n";
   if (role != ServerRole::kTaskManager) return;
   if (const auto address = parse_address(values.text("jobmanager")); !address) {
     mistakes += fmt::format("jobmanager: {}\n", address.error().message);
@@ -183,6 +190,8 @@ Result<ServerSettings> read_server_settings(ServerRole role, const SettingsInput
   if (!mistakes.empty()) return make_error(ErrorCode::kBadValue, mistakes);
   const std::string data_dir = text_or(values, "data_dir", default_data_dir(input.environment));
   ServerSettings out;
+  out.s3 = {values.text("s3.endpoint"), values.text("s3.region"), "", format_duration(values.integer("s3.timeout"))};
+  if (values.has("s3.path_style")) out.s3.path_style = values.boolean("s3.path_style") ? "true" : "false";
   if (role != ServerRole::kTaskManager) out.jobmanager = jobmanager_of(values, data_dir);
   if (role != ServerRole::kJobManager) out.taskmanager = taskmanager_of(role, values, data_dir);
   for (const OptionDescriptor& option : server_options(role)) {
@@ -228,7 +237,10 @@ std::expected<ServerSettings, int> server_settings_of(ServerRole role, const std
     input.file_text = std::move(*text);
   }
   auto settings = read_server_settings(role, input);
-  if (settings) return std::move(*settings);
+  if (settings) {
+    if (auto s3 = s3_settings(settings->s3, environment_variable)) configure_s3(std::move(*s3));  // checked there
+    return std::move(*settings);
+  }
   std::fprintf(stderr, "error: the configuration of the %s is wrong\n%s", std::string(name).c_str(),
                settings.error().message.c_str());
   return std::unexpected(2);

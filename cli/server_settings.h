@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/s3_options.h"
 #include "core/status.h"
 #include "plan/options.h"
 #include "plan/secrets.h"
@@ -53,6 +54,7 @@ struct TaskManagerSettings {
 struct ServerSettings {
   JobManagerSettings jobmanager;
   TaskManagerSettings taskmanager;
+  S3Options s3;
   std::vector<std::pair<std::string, std::string>> values;  // every key as a text, for REST
 };
 

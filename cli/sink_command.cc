@@ -10,7 +10,7 @@
 #include "cli/job_file.h"
 #include "cli/job_output.h"
 #include "cli/usage.h"
-#include "core/file_system.h"
+#include "core/storage.h"
 #include "runtime/exactly_once/segment.h"
 
 namespace millrace {
@@ -92,7 +92,7 @@ Result<WaitingPart> find_waiting_part(const JobOutput& job, const SinkOutput& si
         return make_error(ErrorCode::kRefusedByState, "this output is published already");
       }
       const std::string path = job.segment_path(*entry);
-      MR_ASSIGN(std::vector<uint64_t> skipped, read_skipped_rows(local_file_system(), path, request.part));
+      MR_ASSIGN(std::vector<uint64_t> skipped, read_skipped_rows(storage(), path, request.part));
       return WaitingPart{path, entry->data.parts[request.part], std::move(skipped)};
     }
   }
@@ -105,7 +105,7 @@ Result<WaitingPart> find_waiting_part(const JobOutput& job, const SinkOutput& si
 /// Text of the wanted rows (of all, up to a limit, when none are named) by number.
 Result<std::map<uint64_t, std::string>> texts_of(const WaitingPart& part, const ExactlyOnceTarget& target,
                                                  const std::vector<uint64_t>& wanted) {
-  MR_ASSIGN(const auto reader, SegmentPartReader::open(local_file_system(), part.path, part.border, part.skipped));
+  MR_ASSIGN(const auto reader, SegmentPartReader::open(storage(), part.path, part.border, part.skipped));
   std::map<uint64_t, std::string> texts;
   std::string_view row;
   for (uint64_t number = 0;; ++number) {
@@ -142,7 +142,7 @@ std::vector<uint64_t> with_more_skipped(const WaitingPart& part, const std::vect
 
 Status skip_rows(const JobOutput& job, const SinkRequest& request, const WaitingPart& part,
                  const ExactlyOnceTarget& target) {
-  FileSystem& fs = local_file_system();
+  FileSystem& fs = storage();
   MR_ASSIGN(const auto texts, texts_of(part, target, request.rows));
   if (texts.size() != request.rows.size()) {
     return make_error(ErrorCode::kNotFound, fmt::format("the part has no row {}", request.rows.back()));
@@ -154,11 +154,9 @@ Status skip_rows(const JobOutput& job, const SinkRequest& request, const Waiting
   std::string kept;
   for (const auto& [number, text] : texts) kept += text + "\n";
   // The rows are safe before they leave the output.
-  MR_ASSIGN(const std::unique_ptr<WritableFile> file, fs.open_append(to));
-  MR_TRY(file->append(kept));
-  MR_TRY(file->sync());
-  MR_TRY(file->close());
-  MR_TRY(fs.sync_directory(parent_path(to)));
+  Result<std::string> before = fs.read_all(to);
+  if (!before && before.error().code != ErrorCode::kNotFound) return std::unexpected(before.error());
+  MR_TRY(write_file_durably(fs, to, before.value_or("") + kept));
   MR_TRY(write_skipped_rows(fs, part.path, request.part, with_more_skipped(part, request.rows)));
   fmt::print("{} rows moved to {}; start the job again\n", texts.size(), to);
   return {};

@@ -8,6 +8,7 @@
 #include "core/environment.h"
 #include "core/ids.h"
 #include "core/random.h"
+#include "core/storage.h"
 
 namespace millrace {
 
@@ -57,7 +58,7 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
   session.self.slots = settings.slots;
   session.self.memory_bytes = settings.memory_bytes;
   session.self.data_address = process->network_->address();
-  session.fs = &local_file_system();
+  session.fs = &storage();
   session.metrics = options.report ? &metrics : nullptr;
   session.on_refused = std::move(options.on_refused);
 
@@ -79,7 +80,7 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
   TaskManagerConfig config;
   config.registry = &registry;
   config.clock = &system_clock();
-  config.fs = &local_file_system();
+  config.fs = &storage();
   config.metrics = &metrics;
   config.network = process->network_.get();
   config.environment = environment_variable;

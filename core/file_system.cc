@@ -2,20 +2,33 @@
 
 namespace millrace {
 
+Result<std::vector<DirEntry>> FileSystem::list_prefix(const std::string& path, std::string_view begin) {
+  MR_ASSIGN(std::vector<DirEntry> entries, list(path));
+  std::erase_if(entries, [begin](const DirEntry& entry) { return !entry.name.starts_with(begin); });
+  return entries;
+}
+
+Status FileSystem::publish(WritableFile& file, const std::string& from, const std::string& to, IfTaken if_taken,
+                           EntryDurability entry) {
+  MR_TRY(file.sync());
+  MR_TRY(file.close());
+  MR_TRY(if_taken == IfTaken::kRefuse ? rename_no_replace(from, to) : rename(from, to));
+  return entry == EntryDurability::kNow ? sync_directory(parent_path(to)) : Status{};
+}
+
+bool is_object_path(std::string_view path) { return path.starts_with("s3://"); }
+
 Status write_file_durably(FileSystem& fs, const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".tmp";
   const auto write = [&]() -> Status {
     MR_ASSIGN(auto file, fs.create(temporary));
     MR_TRY(file->append(bytes));
-    MR_TRY(file->sync());
-    MR_TRY(file->close());
-    return fs.rename(temporary, path);
+    return fs.publish(*file, temporary, path, IfTaken::kReplace, EntryDurability::kNow);
   };
-  if (Status written = write(); !written) {
-    (void)fs.remove(temporary);  // gives the space back on a full disk; the first error is the one that matters
-    return written;
-  }
-  return fs.sync_directory(parent_path(path));
+  Status written = write();
+  // Gives the space back on a full disk; the first error is the one that matters.
+  if (!written && !is_object_path(path)) (void)fs.remove(temporary);
+  return written;
 }
 
 std::string join_path(std::string_view directory, std::string_view name) {

@@ -1,5 +1,7 @@
-// Files behind an interface: the local disk in production, a simulated disk that loses unsynced data in tests.
-// Paths are absolute or relative to the process. Any thread. Errors name the path.
+// Files behind an interface: the local disk and object storage in production (core/storage.h chooses by path), a
+// simulated disk that loses unsynced data in tests. Paths are absolute, relative to the process, or s3://bucket/key.
+// Any thread. Errors name the path. Object storage has no rename and no append: what must appear at once, whole and
+// durable goes through publish(), which is one request there.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +38,11 @@ struct DirEntry {
   uint64_t size = 0;
 };
 
+/// What to do when the name is taken.
+enum class IfTaken : uint8_t { kReplace, kRefuse };
+/// Whether the new name must survive a crash already, or may wait for another sync of its directory.
+enum class EntryDurability : uint8_t { kNow, kLater };
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -52,13 +59,24 @@ class FileSystem {
   /// Like every new name, not durable before sync_directory() of the parent.
   virtual Status create_directories(const std::string& path) = 0;
   virtual Result<std::vector<DirEntry>> list(const std::string& path) = 0;  // sorted by name
+  /// Those whose names start with `begin`.
+  virtual Result<std::vector<DirEntry>> list_prefix(const std::string& path, std::string_view begin);
   virtual Status remove(const std::string& path) = 0;
   virtual Status remove_all(const std::string& path) = 0;
   virtual Status truncate(const std::string& path, uint64_t size) = 0;
+  /// False also when it cannot be found out: where a wrong no does harm, ask contains().
   virtual bool exists(const std::string& path) = 0;
+  virtual Result<bool> contains(const std::string& path) { return exists(path); }
+  /// Ends `file`, which create(from) gave, and gives its content the name `to` in the same directory, durable when this
+  /// returns. kRefusedByState: `to` exists and was not to be replaced. After another error `to` may exist all the same.
+  virtual Status publish(WritableFile& file, const std::string& from, const std::string& to, IfTaken if_taken,
+                         EntryDurability entry);
 };
 
 FileSystem& local_file_system();
+
+/// s3://…: names without directories, renames or locks.
+bool is_object_path(std::string_view path);
 
 /// Number of fsync and fdatasync calls of this process so far (a bench prints it).
 uint64_t fsync_count();

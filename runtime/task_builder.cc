@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/storage.h"
 #include "runtime/exactly_once/epoch_writer.h"
 
 namespace millrace {
@@ -162,7 +163,7 @@ Result<SinkWriterPtr> make_sink_writer(const TaskBuild& build, const SinkConfig&
                         "`" + sink.connector + "` cannot deliver exactly_once in this build");
     }
     MR_ASSIGN(ExactlyOnceTargetPtr target, make_target->second(sink, registry));
-    return make_epoch_writer(std::move(target));
+    return make_epoch_writer(std::move(target), storage());
   }
   const auto make_writer = registry.factories.sinks.find(sink.connector);
   if (make_writer == registry.factories.sinks.end()) {

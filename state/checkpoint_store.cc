@@ -20,8 +20,10 @@ namespace {
 constexpr int64_t kIdBlock = 16;
 constexpr std::string_view kMetadataName = "_metadata";
 
-// Absolute, without `.`, `..` and repeated slashes, so that two spellings of a directory compare equal.
+// Absolute, without `.`, `..` and repeated slashes, so that two spellings of a directory compare equal. On object
+// storage those are names like others.
 std::string absolute_path(const std::string& path) {
+  if (is_object_path(path)) return path.substr(0, path.find_last_not_of('/') + 1);
   std::string whole = path;
   if (!path.starts_with('/')) {
     char here[PATH_MAX];
@@ -68,11 +70,25 @@ int64_t attempt_of(std::string_view name, std::string_view begin) {
 }
 
 Result<int64_t> newest_attempt(FileSystem& fs, const std::string& directory) {
-  if (!fs.exists(directory)) return 0;
-  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
+  const auto entries = fs.list(directory);
+  if (!entries && entries.error().code == ErrorCode::kNotFound) return 0;
+  if (!entries) return std::unexpected(entries.error());
   int64_t newest = 0;
-  for (const DirEntry& entry : entries) newest = std::max(newest, attempt_of(entry.name, kRecordBegin));
+  for (const DirEntry& entry : *entries) newest = std::max(newest, attempt_of(entry.name, kRecordBegin));
   return newest;
+}
+
+// On object storage a checkpoint that its owner must not complete any more has an empty _metadata (see sweep()).
+Result<bool> is_completed(FileSystem& fs, const std::string& chk_directory) {
+  const std::string path = join_path(chk_directory, kMetadataName);
+  if (!is_object_path(path)) return fs.contains(path);
+  const auto file = fs.open(path);
+  if (file) {
+    MR_ASSIGN(const uint64_t bytes, (*file)->size());
+    return bytes > 0;
+  }
+  if (file.error().code == ErrorCode::kNotFound) return false;
+  return std::unexpected(file.error());
 }
 
 struct FoundCheckpoints {
@@ -87,7 +103,7 @@ Result<FoundCheckpoints> find_checkpoints(FileSystem& fs, const std::string& dir
   for (const DirEntry& entry : entries) {
     const int64_t id = entry.is_directory ? checkpoint_id_of(entry.name) : 0;
     if (id <= 0) continue;
-    const bool complete = fs.exists(join_path(join_path(directory, entry.name), kMetadataName));
+    MR_ASSIGN(const bool complete, is_completed(fs, join_path(directory, entry.name)));
     (complete ? found.completed : found.unfinished).push_back(id);
     found.greatest = std::max(found.greatest, id);
   }
@@ -123,7 +139,8 @@ Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::stri
     if (attempt == 0) return std::nullopt;
     const std::string path = job_record_path(directory, attempt);
     Result<std::string> bytes = fs.read_all(path);
-    if (!bytes && !fs.exists(path) && tries < kRecordReads) continue;  // a newer one took its place meanwhile
+    const bool gone = !bytes && bytes.error().code == ErrorCode::kNotFound;
+    if (gone && tries < kRecordReads) continue;  // a newer one took its place meanwhile
     if (!bytes) return std::unexpected(std::move(bytes).error());
     MR_ASSIGN(JobRecord record, decode_job_record(*bytes, path));
     return record;
@@ -133,7 +150,8 @@ Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::stri
 Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& chk_directory) {
   const std::string directory = absolute_path(chk_directory);
   const std::string path = join_path(directory, kMetadataName);
-  if (!fs.exists(path)) {
+  MR_ASSIGN(const bool completed, is_completed(fs, directory));
+  if (!completed) {
     return make_error(ErrorCode::kMissingState, chk_directory + " is not a completed checkpoint (no _metadata in it)",
                       "give the path of a chk-<number> directory or of a savepoint");
   }
@@ -159,7 +177,8 @@ struct CheckpointStore::Impl {
   std::vector<int64_t> older;  // completed ones of earlier lines, removed after the first completion of this one
   // Have their name, which may not be durable. A successor may restore them at any moment, so they are never removed.
   std::vector<int64_t> doubtful;
-  bool first_of_directory = false;  // its entry and those of the directories above may not be durable yet
+  std::optional<uint64_t> raise_in_doubt;  // incarnation of a raise that seemed to fail and may have happened
+  bool first_of_directory = false;         // its entry and those of the directories above may not be durable yet
 
   [[nodiscard]] std::string chk(int64_t id) const { return checkpoint_path(directory, id); }
 
@@ -175,21 +194,26 @@ struct CheckpointStore::Impl {
     const std::string path = job_record_path(directory, record.attempt);
     MR_ASSIGN(auto file, fs.create(temporary));
     MR_TRY(file->append(encode_job_record(written)));
-    MR_TRY(file->sync());
-    MR_TRY(file->close());
-    Status renamed = first_of_attempt ? fs.rename_no_replace(temporary, path) : fs.rename(temporary, path);
-    if (!renamed && renamed.error().code == ErrorCode::kRefusedByState) {
-      (void)fs.remove(temporary);
+    const IfTaken if_taken = first_of_attempt ? IfTaken::kRefuse : IfTaken::kReplace;
+    const auto entry = durable_entry ? EntryDurability::kNow : EntryDurability::kLater;
+    Status named = fs.publish(*file, temporary, path, if_taken, entry);
+    if (!named && named.error().code == ErrorCode::kRefusedByState) {
+      if (!is_object_path(temporary)) (void)fs.remove(temporary);
       return make_error(ErrorCode::kSuperseded, directory + ": another process started this job at the same moment");
     }
-    MR_TRY(std::move(renamed));
-    return durable_entry ? fs.sync_directory(directory) : Status{};
+    return named;
   }
 
   Status check_ownership() {
     if (seeded_bug("one_owner")) return {};
     MR_ASSIGN(const std::optional<JobRecord> now, read_job_record(fs, directory));
     if (now && now->attempt == record.attempt && now->incarnation == record.incarnation) return {};
+    if (now && raise_in_doubt && now->attempt == record.attempt + 1 && now->incarnation == *raise_in_doubt) {
+      record.attempt = now->attempt;
+      record.incarnation = now->incarnation;
+      raise_in_doubt.reset();
+      return {};
+    }
     return make_error(ErrorCode::kSuperseded, fmt::format("{}: attempt {} is running now, this process is attempt {}",
                                                           directory, now ? now->attempt : 0, record.attempt));
   }
@@ -212,7 +236,8 @@ struct CheckpointStore::Impl {
     MR_TRY(check_max_parallelism(metadata.max_parallelism, job.max_parallelism, path));
     const std::string parent = parent_path(absolute_path(path));
     if (!fork) {
-      if (parent != absolute_path(directory) && fs.exists(join_path(parent, "lock")) && real_files) {
+      const bool lockable = real_files && !is_object_path(parent);
+      if (parent != absolute_path(directory) && lockable && fs.exists(join_path(parent, "lock"))) {
         MR_TRY(DirectoryLock::acquire(parent, false));  // refused while the original runs; given back at once
       }
       record.job_id = metadata.job_id;
@@ -289,9 +314,10 @@ struct CheckpointStore::Impl {
       const int64_t unfinished = attempt_of(entry.name, kRecordTemporary);
       if (unfinished > 0 && unfinished < record.attempt) (void)fs.remove(join_path(directory, entry.name));
     }
+    MR_TRY(fence_unfinished(before));
     MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
     for (const int64_t id : found.unfinished) {
-      if (id < before) (void)fs.remove_all(chk(id));
+      if (id < before) MR_TRY(remove_unfinished(id, found));
     }
     completed.clear();
     older.clear();
@@ -303,6 +329,39 @@ struct CheckpointStore::Impl {
       record.next_checkpoint_id = used;
       reserved = used + kIdBlock;
       return write_record(false, true);
+    }
+    return {};
+  }
+
+  // A former owner may be frozen between its last look at the records and its last write, which gives a checkpoint its
+  // _metadata. On a disk that write fails once the directory is gone. Object storage has no directories: there an empty
+  // _metadata takes the name, or finds that the checkpoint was completed after all.
+  Status fence_unfinished(int64_t before) {
+    if (!is_object_path(directory)) return {};
+    MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
+    for (const int64_t id : found.unfinished) {
+      if (id >= before || id < newest_of(found)) continue;
+      const std::string path = join_path(chk(id), kMetadataName);
+      MR_ASSIGN(const auto empty, fs.create(path));
+      Status taken = fs.publish(*empty, path, path, IfTaken::kRefuse, EntryDurability::kNow);
+      if (!taken && taken.error().code != ErrorCode::kRefusedByState) return taken;
+    }
+    return {};
+  }
+
+  static int64_t newest_of(const FoundCheckpoints& found) {
+    return found.completed.empty() ? 0 : found.completed.back();
+  }
+
+  // Whatever is older than a completed checkpoint cannot be restored by mistake; until then the fence stays.
+  Status remove_unfinished(int64_t id, const FoundCheckpoints& found) {
+    if (!is_object_path(directory) || id < newest_of(found)) {
+      (void)fs.remove_all(chk(id));
+      return {};
+    }
+    MR_ASSIGN(const std::vector<DirEntry> files, fs.list(chk(id)));
+    for (const DirEntry& file : files) {
+      if (file.name != kMetadataName) (void)fs.remove(join_path(chk(id), file.name));
     }
     return {};
   }
@@ -335,12 +394,10 @@ struct CheckpointStore::Impl {
     const std::string temporary = join_path(target, fmt::format("_metadata.{:x}.tmp", record.incarnation));
     MR_ASSIGN(auto file, fs.create(temporary));
     MR_TRY(file->append(encode_checkpoint_metadata(metadata)));
-    MR_TRY(file->sync());
-    MR_TRY(file->close());
     // The files of the tasks get their durable entries before the name that makes the checkpoint exist.
     MR_TRY(fs.sync_directory(target));
     MR_TRY(fs.sync_directory(directory));
-    if (first_of_directory) {
+    if (first_of_directory && !is_object_path(directory)) {
       MR_TRY(fs.sync_directory(parent_path(directory)));
       // Some of those above may be new as well; one that cannot be opened is not ours.
       for (std::string above = parent_path(parent_path(directory)); above.size() > 1; above = parent_path(above)) {
@@ -350,14 +407,14 @@ struct CheckpointStore::Impl {
       first_of_directory = false;
     }
     MR_TRY(check_ownership());
-    auto renamed = fs.rename_no_replace(temporary, join_path(target, kMetadataName));
-    if (!renamed && renamed.error().code == ErrorCode::kRefusedByState) {
-      return make_error(ErrorCode::kSuperseded, target + " was completed by another process");
+    const std::string path = join_path(target, kMetadataName);
+    Status named = fs.publish(*file, temporary, path, IfTaken::kRefuse, EntryDurability::kNow);
+    if (!named && named.error().code == ErrorCode::kRefusedByState) {
+      return make_error(ErrorCode::kSuperseded, target + " was completed or given up by another process");
     }
-    MR_TRY(std::move(renamed));
-    Status durable = fs.sync_directory(target);
-    if (!durable) doubtful.push_back(metadata.checkpoint_id);
-    return durable;
+    // On object storage a request that seemed to fail may still be carried out.
+    if (!named && (is_object_path(path) || fs.exists(path))) doubtful.push_back(metadata.checkpoint_id);
+    return named;
   }
 };
 
@@ -370,21 +427,22 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
     return make_error(ErrorCode::kBadValue, "the job name `" + job.name + "` cannot be the name of a directory");
   }
   std::unique_ptr<Impl> impl(
-      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, {}, false});
+      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, {}, {}, false});
   MR_TRY(fs.create_directories(impl->directory));
-  if (job.lock) {
+  const bool lock = job.lock && !is_object_path(impl->directory);
+  if (lock) {
     MR_ASSIGN(impl->lock, DirectoryLock::acquire(impl->directory, job.start.take_over));
   }
   MR_ASSIGN(const int64_t seen, newest_attempt(fs, impl->directory));
   auto old = read_job_record(fs, impl->directory);
   if (!old && old.error().code == ErrorCode::kCorruptState && (job.start.fresh || !job.start.restore.empty())) {
     old = std::optional<JobRecord>();  // the way out of a damaged record
-    if (job.start.fresh) MR_TRY(impl->move_aside(job.lock));
+    if (job.start.fresh) MR_TRY(impl->move_aside(lock));
   }
   if (!old) return std::unexpected(std::move(old).error());
   impl->decision = decide_start(job.start, {old->has_value(), *old ? (*old)->status : JobStatus::kRunning});
   if (impl->decision == StartDecision::kFreshAside) {
-    MR_TRY(impl->move_aside(job.lock));
+    MR_TRY(impl->move_aside(lock));
     old->reset();
   }
   MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, impl->directory));
@@ -419,6 +477,7 @@ Result<int64_t> CheckpointStore::raise_attempt() {
   impl_->record.incarnation = impl_->random.next();
   impl_->record.status = JobStatus::kRunning;
   if (auto written = impl_->write_record(true, true); !written) {
+    if (written.error().transient()) impl_->raise_in_doubt = impl_->record.incarnation;
     impl_->record = before;
     return std::unexpected(std::move(written).error());
   }
@@ -466,7 +525,8 @@ Status CheckpointStore::remove(int64_t checkpoint_id) {
   // Without its metadata first: a half-removed directory must not look like a checkpoint.
   const std::string directory = impl_->chk(checkpoint_id);
   const std::string metadata = join_path(directory, kMetadataName);
-  if (impl_->fs.exists(metadata)) MR_TRY(impl_->fs.remove(metadata));
+  MR_ASSIGN(const bool there, impl_->fs.contains(metadata));
+  if (there) MR_TRY(impl_->fs.remove(metadata));
   return impl_->fs.remove_all(directory);
 }
 

@@ -134,7 +134,8 @@ Result<std::shared_ptr<const RestoredSnapshots>> RestoredSnapshots::open(FileSys
   for (const SnapshotHandle& handle : handles) {
     if (handle.file.empty()) continue;
     SnapshotFile file;
-    file.path = handle.file.front() == '/' ? handle.file : join_path(job_directory, handle.file);
+    const bool absolute = handle.file.front() == '/' || is_object_path(handle.file);
+    file.path = absolute ? handle.file : join_path(job_directory, handle.file);
     auto opened = fs.open(file.path);
     if (!opened) {
       if (opened.error().code == ErrorCode::kNotFound) return snapshot_damage(file.path, "the file is missing");

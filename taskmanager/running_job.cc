@@ -25,7 +25,9 @@ Result<std::shared_ptr<const JobGraph>> plan_deployed_job(const TaskManagerConfi
 /// The job manager wrote the attempt's record before it deployed: a task manager that does not see it would write its
 /// snapshots where nobody finds them.
 Status check_storage(FileSystem& fs, const DeployJob& message) {
-  if (message.job_directory.empty() || fs.exists(job_record_path(message.job_directory, message.attempt))) return {};
+  if (message.job_directory.empty()) return {};
+  MR_ASSIGN(const bool seen, fs.contains(job_record_path(message.job_directory, message.attempt)));
+  if (seen) return {};
   return make_error(ErrorCode::kMissingState,
                     "this task manager does not see the job's directory " + message.job_directory,
                     "mount the same directory under the same path on every machine, or change checkpoint.dir");

@@ -4,7 +4,8 @@
 // Progress is a chain of numbered files beside the output, `.progress-<job>-<sink>-<lane>-<n>`; the greatest number
 // counts, and a new one is made by a rename that replaces nothing, so of two owners one loses. The progress file is the
 // commit: it is written when the data is durable under a temporary name, and whoever reads it finishes the rename. So
-// consumers may move files away at any time.
+// consumers may move files away at any time. On S3 that rename is a copy and a removal: who moves files away there
+// leaves each for some minutes, or a crash between the two brings it back.
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "core/crash_point.h"
 #include "core/file_system.h"
 #include "core/hash.h"
+#include "core/storage.h"
 #include "runtime/spi/exactly_once.h"
 
 namespace millrace {
@@ -127,10 +129,9 @@ class DirectorySession final : public LaneSession {
   }
 
   Result<uint64_t> newest_number() {
-    MR_ASSIGN(const std::vector<DirEntry> entries, fs_.list(directory_));
+    MR_ASSIGN(const std::vector<DirEntry> entries, fs_.list_prefix(directory_, prefix_));
     uint64_t newest = 0;
     for (const DirEntry& entry : entries) {
-      if (!entry.name.starts_with(prefix_)) continue;
       const char* begin = entry.name.data() + prefix_.size();
       const char* end = entry.name.data() + entry.name.size();
       uint64_t number = 0;
@@ -163,26 +164,26 @@ class DirectorySession final : public LaneSession {
         directory_, "." + prefix_ + std::to_string(next.number) + "." + std::to_string(next.marker.incarnation));
     MR_ASSIGN(const std::unique_ptr<WritableFile> file, fs_.create(temporary));
     MR_TRY(file->append(encode_progress(next)));
-    MR_TRY(file->sync());
-    MR_TRY(file->close());
     MR_TRY(fs_.sync_directory(directory_));
-    Status renamed = fs_.rename_no_replace(temporary, progress_path(next.number));
+    const Status named =
+        fs_.publish(*file, temporary, progress_path(next.number), IfTaken::kRefuse, EntryDurability::kNow);
+    if (!named && is_object_path(temporary) && named.error().code != ErrorCode::kRefusedByState) return named;
     MR_ASSIGN(const uint64_t newest, newest_number());
-    if (!renamed || newest != next.number) {
-      (void)fs_.remove(temporary);
-      return make_error(ErrorCode::kExternalFailed, "another process wrote the progress of " + directory_);
-    }
-    return fs_.sync_directory(directory_);
+    if (named && newest == next.number) return {};
+    if (!is_object_path(temporary)) (void)fs_.remove(temporary);
+    return make_error(ErrorCode::kExternalFailed, "another process wrote the progress of " + directory_);
   }
 
   /// Gives the data its name, unless that was done.
   Status finish(const FileProgress& progress) {
     if (progress.temporary.empty()) return {};
     const std::string temporary = join_path(directory_, progress.temporary);
-    if (!fs_.exists(temporary)) return {};
+    MR_ASSIGN(const bool waits, fs_.contains(temporary));
+    if (!waits) return {};
     const std::string path = join_path(directory_, progress.final_name);
     if (Status renamed = fs_.rename_no_replace(temporary, path); !renamed) {
-      if (!fs_.exists(temporary)) return {};
+      MR_ASSIGN(const bool still_waits, fs_.contains(temporary));
+      if (!still_waits) return {};
       if (renamed.error().code != ErrorCode::kRefusedByState) return renamed;
       MR_ASSIGN(const std::string ours, fs_.read_all(temporary));
       MR_ASSIGN(const std::string theirs, fs_.read_all(path));
@@ -195,7 +196,7 @@ class DirectorySession final : public LaneSession {
     return fs_.sync_directory(directory_);
   }
 
-  FileSystem& fs_ = local_file_system();
+  FileSystem& fs_ = storage();
   const std::string directory_;
   const std::string header_;
   const std::string extension_;
@@ -212,7 +213,7 @@ class DirectoryTarget final : public ExactlyOnceTarget {
 
   Status open(const TargetContext& context) override {
     progress_prefix_ = progress_prefix(context.job_id, context.sink);
-    return local_file_system().create_directories(options_.path);
+    return storage().create_directories(options_.path);
   }
   [[nodiscard]] std::string target() const override { return options_.path; }
 
@@ -229,10 +230,9 @@ class DirectoryTarget final : public ExactlyOnceTarget {
   }
 
   Result<uint32_t> known_lanes() override {
-    MR_ASSIGN(const std::vector<DirEntry> entries, local_file_system().list(options_.path));
+    MR_ASSIGN(const std::vector<DirEntry> entries, storage().list_prefix(options_.path, progress_prefix_));
     uint32_t lanes = 0;
     for (const DirEntry& entry : entries) {
-      if (!entry.name.starts_with(progress_prefix_)) continue;
       const char* end = entry.name.data() + entry.name.size();
       uint32_t lane = 0;
       const auto [stop, error] = std::from_chars(entry.name.data() + progress_prefix_.size(), end, lane);
@@ -252,8 +252,9 @@ class DirectoryTarget final : public ExactlyOnceTarget {
       const std::string path =
           join_path(part.target, part_file_name(part.lane.job_id.substr(0, 8), std::to_string(part.lane.lane),
                                                 part.marker, options_.extension));
-      if (!local_file_system().exists(path)) continue;
-      MR_ASSIGN(const std::string found, local_file_system().read_all(path));
+      MR_ASSIGN(const bool there, storage().contains(path));
+      if (!there) continue;
+      MR_ASSIGN(const std::string found, storage().read_all(path));
       std::string wanted = options_.header.empty() ? std::string() : options_.header + "\n";
       std::string_view row;
       part.rows->rewind();

@@ -5,6 +5,8 @@
 #include "connectors/file/file_sinks.h"
 #include "connectors/file/file_source.h"
 #include "connectors/file/lookup.h"
+#include "core/file_system.h"
+#include "core/s3/uri.h"
 #include "plan/option_reader.h"
 #include "runtime/spi/factories.h"
 
@@ -44,10 +46,29 @@ std::vector<OptionDescriptor> roll_fields() {
   return {size, every};
 }
 
-void check_file_source(const OptionValues& options, SourceConfig& config, Diagnostics&) {
+void check_file_source(const OptionValues& options, SourceConfig& config, Diagnostics& diagnostics) {
+  if (is_object_path(options.text("path"))) {
+    diagnostics.error(ErrorCode::kNotSupportedYet, options.located("path").position,
+                      "files on S3 cannot be read by a source yet", "copy them to a local directory");
+  }
   const std::string path = plain_path(options.text("path"));
   config.bounded = !options.boolean("follow");
   if (!has_wildcards(path) && !path.ends_with('/')) config.subtasks_max = 1;
+}
+
+/// Objects do not grow: only files that appear as a whole can be written.
+void check_s3_sink(const OptionValues& options, const SinkConfig& config, Diagnostics& diagnostics) {
+  const Located& path = options.located("path");
+  if (const auto parsed = parse_s3_path(path.text); !parsed) {
+    diagnostics.error(parsed.error().code, path.position, parsed.error().message, parsed.error().help);
+  } else if (!path.text.ends_with('/')) {
+    diagnostics.error(ErrorCode::kConnectorOption, path.position, "on S3 a file sink writes a directory of files",
+                      "end the path with `/`");
+  } else if (config.delivery != Delivery::kExactlyOnce || options.boolean("final")) {
+    diagnostics.error(ErrorCode::kConnectorOption, path.position,
+                      "files on S3 cannot grow: a file sink writes there only under exactly_once",
+                      "add `delivery: exactly_once`: every checkpoint adds files");
+  }
 }
 
 void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostics& diagnostics) {
@@ -56,6 +77,7 @@ void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostic
   const Position at = options.located("path").position;
   if (!directory || final_state) config.subtasks_max = 1;
   config.cuts_back = !directory || final_state;
+  if (is_object_path(options.text("path"))) check_s3_sink(options, config, diagnostics);
   if (directory && final_state)
     diagnostics.error(ErrorCode::kConnectorOption, at, "`final: true` writes one file; the path names a directory",
                       "leave the `/` at the end out");
@@ -155,7 +177,9 @@ void register_file(Registry& registry) {
   roll.kind = OptionKind::kTree;
   roll.help = "directories: when to begin a new file";
   roll.example = "{size: 128MB, every: 10m}";
-  sink.options = {path_option("one file, or a directory when it ends in /", "./out/alerts.jsonl"), if_exists, roll,
+  sink.options = {path_option("one file, or a directory when it ends in /; s3://bucket/prefix/ under exactly_once",
+                              "./out/alerts.jsonl"),
+                  if_exists, roll,
                   flag_option("final", "bounded jobs: write the rows that are left at the end, in key order")};
   sink.check_sink = check_file_sink;
   registry.plan.sinks["file"] = std::move(sink);

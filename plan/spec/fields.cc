@@ -106,7 +106,7 @@ const OptionList& checkpoint_fields() {
        .help = "at_least_once does not align barriers: less delay, and rows may count twice after a failure."},
       {.name = "dir",
        .kind = OptionKind::kText,
-       .help = "Directory of all jobs' checkpoints, a path or file:///path. Default: "
+       .help = "Directory of all jobs' checkpoints, a path, file:///path or s3://bucket/prefix. Default: "
                "$XDG_STATE_HOME/millrace/checkpoints for `run`, the job manager's in a cluster."},
       {.name = "timeout",
        .kind = OptionKind::kDuration,

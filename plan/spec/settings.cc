@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/file_system.h"
+#include "core/s3/uri.h"
 #include "plan/expr/function_registry.h"
 #include "plan/option_reader.h"
 #include "plan/spec/fields.h"
@@ -30,9 +32,16 @@ void read_checkpoint(SpecContext& context, const Located& map) {
   out.min_pause_ms = values.integer("min_pause");
   out.tolerable_failures = values.integer("tolerable_failures");
   out.retain = values.integer("retain");
-  if (out.directory.find("://") != std::string::npos) {
+  if (is_object_path(out.directory)) {
+    const auto parsed = parse_s3_path(out.directory);
+    const Located& written = values.located("dir");
+    if (!parsed) {
+      context.diagnostics.error(parsed.error().code, text_position(written), parsed.error().message,
+                                parsed.error().help, text_length(written));
+    }
+  } else if (out.directory.find("://") != std::string::npos) {
     not_supported(context, values.located("dir"),
-                  "checkpoints in other places than the file system are not supported by this build");
+                  "checkpoints lie in a directory or on S3 (s3://bucket/prefix); other places are not supported");
   }
   if (values.integer("unaligned_after") >= 0) {
     not_supported(context, values.located("unaligned_after"), "unaligned checkpoints are not supported by this build");

@@ -12,8 +12,7 @@
 
 namespace millrace {
 
-SinkWriterPtr make_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs = local_file_system(),
-                                SegmentLimits limits = {});
+SinkWriterPtr make_epoch_writer(ExactlyOnceTargetPtr target, FileSystem& fs, SegmentLimits limits = {});
 
 /// For simulations, which run everything in one thread: the committer does a piece of its work when `step` is called,
 /// which is alive as long as the writer, and only after open().

@@ -18,11 +18,15 @@ constexpr uint32_t kBlockMax = 1U << 30;
 Status SegmentFile::seal() {
   const std::lock_guard lock(mutex_);
   if (!file_) return {};
-  if (!seeded_bug("segment_not_synced")) MR_TRY(file_->sync());
-  MR_TRY(file_->close());
-  crash_point("segment.synced");
-  MR_TRY(fs_.rename(path_, final_path_));
-  MR_TRY(fs_.sync_directory(parent_path(final_path_)));
+  if (is_object_path(path_)) {
+    MR_TRY(fs_.publish(*file_, path_, final_path_, IfTaken::kReplace, EntryDurability::kNow));
+  } else {
+    if (!seeded_bug("segment_not_synced")) MR_TRY(file_->sync());
+    MR_TRY(file_->close());
+    crash_point("segment.synced");
+    MR_TRY(fs_.rename(path_, final_path_));
+    MR_TRY(fs_.sync_directory(parent_path(final_path_)));
+  }
   file_.reset();
   crash_point("segment.sealed");
   return {};
@@ -85,8 +89,10 @@ std::string segment_of(const std::string& name) { return name.substr(0, name.fin
 Result<std::vector<uint64_t>> read_skipped_rows(FileSystem& fs, const std::string& segment, uint32_t part) {
   const std::string path = skipped_rows_path(segment, part);
   std::vector<uint64_t> rows;
-  if (!fs.exists(path)) return rows;
-  MR_ASSIGN(const std::string text, fs.read_all(path));
+  const Result<std::string> found = fs.read_all(path);
+  if (!found && found.error().code == ErrorCode::kNotFound) return rows;
+  if (!found) return std::unexpected(found.error());
+  const std::string& text = *found;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     uint64_t row = 0;

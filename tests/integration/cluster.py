@@ -43,14 +43,15 @@ class Process:
 
 
 class Cluster:
-    def __init__(self, directory: Path, task_managers=2, slots=2, **environment):
+    def __init__(self, directory: Path, task_managers=2, slots=2, checkpoint_dir=None, **environment):
         self.directory = directory
         self.directory.mkdir(parents=True, exist_ok=True)
         self.environment = {**os.environ, "NO_COLOR": "1", **environment}
         self.rest_port, self.rpc_port = free_port(), free_port()
         self.job_manager = Process(self, "jobmanager", [
             "jobmanager", "--set", f"data_dir={directory / 'jm'}", "--set", f"rest.port={self.rest_port}",
-            "--set", f"rpc.port={self.rpc_port}", "--set", f"checkpoint.dir={directory / 'checkpoints'}"])
+            "--set", f"rpc.port={self.rpc_port}",
+            "--set", f"checkpoint.dir={checkpoint_dir or directory / 'checkpoints'}"])
         self.task_managers = [self.task_manager(n, slots) for n in range(task_managers)]
 
     def task_manager(self, number: int, slots: int) -> Process:

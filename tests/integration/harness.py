@@ -10,12 +10,13 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-for folder in ("kafka", "postgres", "redis", "exactly_once"):
+for folder in ("kafka", "postgres", "redis", "s3", "exactly_once"):
     sys.path.insert(0, str(ROOT / "tests" / folder))
 from broker import Broker  # noqa: E402
 from kafka import Kafka  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from redis import Redis  # noqa: E402
+from s3 import FaultyProxy, S3Server  # noqa: E402
 
 MILLRACE = os.environ.get("MILLRACE", str(ROOT / "build" / "dev" / "millrace"))
 SLOW = 5 if "asan" in MILLRACE or "tsan" in MILLRACE else 1  # sanitizers cost that much
@@ -48,13 +49,14 @@ class Job:
         self.environment = {**os.environ, "NO_COLOR": "1", **(environment or {})}
         self.process = None
         self.runs = 0
+        self.checkpoint_dir = str(directory / "checkpoints")
 
     def start(self, *arguments):
         self.runs += 1
         self.out = self.directory / f"stdout.{self.runs}"
         self.err = self.directory / f"stderr.{self.runs}"
         command = [MILLRACE, "run", str(self.file), "--listen", "127.0.0.1:0",
-                   "--set", f"settings.checkpoint.dir={self.directory / 'checkpoints'}", *arguments]
+                   "--set", f"settings.checkpoint.dir={self.checkpoint_dir}", *arguments]
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                             cwd=self.directory, env=self.environment)
@@ -117,6 +119,7 @@ class Environment:
     broker = None  # of the whole run
     postgres_server = None
     redis_server = None
+    s3_server = None
 
     def __init__(self, name: str):
         self.name = name
@@ -163,6 +166,18 @@ class Environment:
         self.own_servers.append(Redis())
         return self.own_servers[-1]
 
+    @property
+    def s3(self) -> S3Server:
+        """The run's server; every test has a bucket of its own."""
+        if Environment.s3_server is None:
+            Environment.s3_server = S3Server().start()
+        return Environment.s3_server
+
+    def faulty_s3(self) -> FaultyProxy:
+        """A proxy in front of it that answers as the test says."""
+        self.own_servers.append(FaultyProxy(self.s3.port))
+        return self.own_servers[-1]
+
     def topic(self, suffix: str, partitions=1, **config) -> str:
         return self.kafka.create(f"{self.name}.{suffix}", partitions, **config)
 
@@ -192,6 +207,6 @@ class Environment:
 
     @classmethod
     def close_servers(cls):
-        for server in (cls.broker, cls.postgres_server, cls.redis_server):
+        for server in (cls.broker, cls.postgres_server, cls.redis_server, cls.s3_server):
             if server is not None:
                 server.close()

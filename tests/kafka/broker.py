@@ -5,7 +5,6 @@ As a library: `with Broker() as broker: ... broker.address`. As a command: `brok
 The jars come once from Maven into $MILLRACE_CACHE (default ~/.cache/millrace). A broker that cannot be had is an error,
 never a skip.
 """
-import ctypes
 import fcntl
 import json
 import os
@@ -20,7 +19,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
-from servers import free_port, maven_jars  # noqa: E402
+from servers import die_with_parent, free_port, maven_jars  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -52,11 +51,6 @@ def java(heap_mb: int) -> list:
         log4j.write_text(LOG4J)
     return ["java", f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 128)}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
             "-Xshare:auto", f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{directory}/*"]
-
-
-def die_with_parent():
-    """The broker of a killed test run must not stay behind (Linux: PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def answers(port: int) -> bool:

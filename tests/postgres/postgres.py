@@ -3,7 +3,6 @@
 `with Postgres() as server: server.query("SELECT 1")`. A server that cannot be had is an error, never a skip. Databases
 are cheap: every test gets one of its own (`server.database(name)`).
 """
-import ctypes
 import json
 import os
 import pwd
@@ -17,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
-from servers import free_port  # noqa: E402
+from servers import die_with_parent, free_port  # noqa: E402
 
 READY_S = 60
 SETTINGS = """listen_addresses = '127.0.0.1'
@@ -47,11 +46,6 @@ def demotion():
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def die_with_parent():
-    """The server of a killed test run must not stay behind (Linux: PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class Database:
@@ -97,7 +91,7 @@ class Postgres:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(self.bin / "postgres"), "-D", str(self.data), "-p", str(self.port)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
-                                            preexec_fn=die_with_parent, **demotion())
+                                            preexec_fn=lambda: die_with_parent(signal.SIGQUIT), **demotion())
         self._wait_ready()
         return self
 

@@ -1,8 +1,6 @@
 """A real Redis server for tests: Debian's, on a free loopback port, in memory only. A server that cannot be had is an
 error, never a skip."""
-import ctypes
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -11,18 +9,13 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
-from servers import free_port  # noqa: E402
+from servers import die_with_parent, free_port  # noqa: E402
 
 READY_S = 30
 
 
 class RedisError(Exception):
     pass
-
-
-def die_with_parent():
-    """The server of a killed test run must not stay behind (Linux: PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Redis:

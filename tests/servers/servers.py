@@ -1,7 +1,10 @@
-"""What every real server of the tests needs: a port to listen on, and its jars where it is a Java program."""
+"""What every real server of the tests needs: a port to listen on, an end with the test run, and its jars where it is a
+Java program."""
+import ctypes
 import fcntl
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +21,11 @@ def free_port() -> int:
                 return port
             except OSError:
                 continue
+
+
+def die_with_parent(death=signal.SIGKILL):
+    """For preexec_fn: the server of a killed test run must not stay behind (Linux: PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, death)
 
 
 def maven_jars(pom: Path, cache: Path, what: str) -> Path:

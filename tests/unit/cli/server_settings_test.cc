@@ -84,6 +84,16 @@ TEST_CASE("an address that others reach needs tokens or --insecure") {
   CHECK(read_server_settings(ServerRole::kJobManager, settings_input("bind: 0.0.0.0\nrest.token_file: /run/t\n")));
 }
 
+TEST_CASE("S3 is configured by keys, and a wrong endpoint or a data directory on S3 is refused") {
+  const auto settings = read_server_settings(ServerRole::kTaskManager,
+                                             settings_input("s3: {endpoint: http://h:9000, path_style: false}\n"));
+  REQUIRE(settings);
+  CHECK(settings->s3.endpoint == "http://h:9000");
+  CHECK(settings->s3.path_style == "false");
+  CHECK(settings_mistake(ServerRole::kJobManager, settings_input("s3.endpoint: h:9000\n")).find("s3.endpoint: ") == 0);
+  CHECK(settings_mistake(ServerRole::kJobManager, settings_input("data_dir: s3://bucket/x\n")).find("data_dir") == 0);
+}
+
 TEST_CASE("the files under configs are what --describe prints, and can be read") {
   for (const ServerRole role : {ServerRole::kJobManager, ServerRole::kTaskManager}) {
     const std::string path = std::string(MILLRACE_SOURCE) + "/configs/" + std::string(server_role_name(role)) + ".yaml";
