@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
@@ -24,6 +25,8 @@ using tcp = asio::ip::tcp;
 constexpr uint32_t kHeaderBytesMax = 16 * 1024;
 constexpr std::chrono::seconds kDrainTime{2};
 constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kStreamPoll{200};
+constexpr int kIdlePollsMax = 50;
 
 /// What all connections of a server share; lives on the server's thread.
 struct Shared {
@@ -96,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void respond(HttpResponse response) {
+    if (response.more && !head_) return begin_stream(std::move(response));
     message_.emplace(static_cast<bhttp::status>(response.status), version_);
     message_->set(bhttp::field::content_type, response.content_type);
     message_->keep_alive(keep_alive_);
@@ -113,6 +117,64 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
 
+  void begin_stream(HttpResponse response) {
+    more_ = std::move(response.more);
+    text_ = "HTTP/1.1 " + std::to_string(response.status) + " OK\r\nContent-Type: " + response.content_type +
+            "\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n" + response.body;
+    timer_.emplace(stream_.get_executor());
+    stream_.expires_never();
+    watch_client();
+    send_text();
+  }
+
+  void send_text() {
+    idle_polls_ = 0;
+    asio::async_write(stream_.socket(), asio::buffer(text_),
+                      [self = shared_from_this()](beast::error_code error, size_t) {
+                        if (!error) self->poll_later();
+                      });
+  }
+
+  void poll_later() {
+    timer_->expires_after(kStreamPoll);
+    timer_->async_wait([self = shared_from_this()](beast::error_code stopped) {
+      if (!stopped) self->poll();
+    });
+  }
+
+  void poll() {
+    std::optional<std::string> text = next_of_stream();
+    beast::error_code ignored;
+    if (!text) {
+      stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+      return;
+    }
+    if (text->empty() && ++idle_polls_ < kIdlePollsMax) return poll_later();
+    text_ = text->empty() ? ":\n\n" : std::move(*text);
+    send_text();
+  }
+
+  std::optional<std::string> next_of_stream() {
+    try {
+      return more_();
+    } catch (const std::exception& error) {
+      log_error("a stream failed", {{"error", error.what()}});
+      return std::nullopt;
+    }
+  }
+
+  /// A client that goes away ends the stream at once.
+  void watch_client() {
+    buffer_.clear();
+    stream_.socket().async_read_some(buffer_.prepare(1024),
+                                     [self = shared_from_this()](beast::error_code error, size_t) {
+                                       if (!error) return self->watch_client();
+                                       self->timer_->cancel();
+                                       beast::error_code ignored;
+                                       self->stream_.socket().close(ignored);
+                                     });
+  }
+
   /// Reads what the client still sends before closing: a close with unread bytes resets the connection, and the client
   /// would lose the answer (a 413 in the middle of its upload).
   void drain() {
@@ -127,6 +189,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   beast::flat_buffer buffer_;
   std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
   std::optional<bhttp::response<bhttp::string_body>> message_;
+  // Of a stream.
+  std::function<std::optional<std::string>()> more_;
+  std::optional<asio::steady_timer> timer_;
+  std::string text_;  // being sent
+  int idle_polls_ = 0;
   bool keep_alive_ = false;
   bool head_ = false;
   unsigned version_ = 11;

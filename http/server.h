@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,10 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  /// A stream: `body` is its begin, then this is asked several times a second, on the server's thread, for what has
+  /// come since; nothing ends it. An idle one sends a comment line now and then (server-sent events), so that a client
+  /// that is gone is noticed.
+  std::function<std::optional<std::string>()> more = {};
 };
 
 struct HttpServerOptions {

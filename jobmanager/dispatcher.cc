@@ -138,6 +138,7 @@ Status Dispatcher::start_job(PlannedJob planned, CatalogueEntry entry) {
   job.slots = &task_managers_;
   entry.spec = job.spec_yaml;
   const bool is_new = entry.job_id.empty();
+  job.brought_back = !is_new;
   // Filled before the job is deployed: its messages must find its thread.
   auto thread = std::make_shared<std::shared_ptr<JobThread>>();
   auto id = std::make_shared<std::string>();

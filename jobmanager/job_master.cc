@@ -42,6 +42,7 @@ Status JobMaster::start() {
   view_.started_ms = config_.clock->wall_ms();
   note_state(view_, JobState::kCreated, view_.started_ms);
   metrics_.open(config_.metrics, view_.job_id, view_.name);
+  if (config_.brought_back) metrics_.restarted(RestartCause::kJobManagerLost);
   if (config_.on_opened) MR_TRY(config_.on_opened(view_));
   return deploy();
 }
@@ -120,9 +121,25 @@ DeployJob JobMaster::deployment(std::optional<CheckpointMetadata> restored) cons
 
 void JobMaster::deploy_or_fail() {
   Status deployed = deploy();
-  if (deployed) return;
-  note_failure(view_, failure_of(deployed.error(), config_.clock->wall_ms()));
-  end(JobState::kFailed, JobStatus::kFailed);
+  if (!deployed) start_failed(deployed.error());
+}
+
+/// Storage that does not answer may do so later.
+void JobMaster::start_failed(const Error& error) {
+  const int64_t now_ms = config_.clock->wall_ms();
+  note_failure(view_, failure_of(error, now_ms));
+  std::optional<int64_t> delay;
+  if (error.transient() && view_.state == JobState::kRestarting) delay = restart_policy_.on_failure(now_ms);
+  if (!delay) return end(JobState::kFailed, JobStatus::kFailed);
+  config_.slots->release(view_.job_id);
+  restart_in(*delay, RestartCause::kStorage);
+}
+
+void JobMaster::restart_in(int64_t delay_ms, RestartCause cause) {
+  view_.restarts += 1;
+  metrics_.restarted(cause);
+  log_info("job restarts", {{"job", view_.name}, {"delay_ms", delay_ms}});
+  restart_at_ms_ = config_.clock->wall_ms() + delay_ms;
 }
 
 void JobMaster::slots_changed() {
@@ -279,8 +296,10 @@ void JobMaster::restart_or_give_up() {
   }
   const int64_t now_ms = config_.clock->wall_ms();
   std::optional<int64_t> delay;
+  RestartCause cause = restart_cause_of(view_.failure ? view_.failure->code : "");
   if (std::exchange(took_back_, false)) {
     delay = 0;
+    cause = RestartCause::kRollback;
   } else if (!permanent_failure_) {
     delay = restart_policy_.on_failure(now_ms);
   }
@@ -289,10 +308,7 @@ void JobMaster::restart_or_give_up() {
     return;
   }
   change(JobState::kRestarting);
-  view_.restarts += 1;
-  metrics_.restarted();
-  log_info("job restarts", {{"job", view_.name}, {"delay_ms", *delay}});
-  restart_at_ms_ = now_ms + *delay;
+  restart_in(*delay, cause);
 }
 
 void JobMaster::end(JobState state, JobStatus status) {
@@ -354,8 +370,7 @@ void JobMaster::on_time() {
   if (view_.state == JobState::kRestarting && now_ms >= restart_at_ms_) {
     restart_at_ms_ = INT64_MAX;
     if (auto raised = store_->raise_attempt(); !raised) {
-      note_failure(view_, failure_of(raised.error(), now_ms));
-      end(JobState::kFailed, JobStatus::kFailed);
+      start_failed(raised.error());
       return;
     }
     deploy_or_fail();

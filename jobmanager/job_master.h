@@ -35,6 +35,7 @@ struct JobMasterConfig {
   std::string spec_yaml;        // resolved: plans to `graph` again
   std::string checkpoint_root;  // holds one directory per job
   SubmitOptions options;
+  bool brought_back = false;  // by a job manager that started
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
   Random* random = nullptr;
@@ -104,6 +105,8 @@ class JobMaster {
   Status deploy();
   DeployJob deployment(std::optional<CheckpointMetadata> restored) const;
   void deploy_or_fail();
+  void start_failed(const Error& error);
+  void restart_in(int64_t delay_ms, RestartCause cause);
   void trigger_if_due();
   /// Sinks that have not published the last checkpoint's output are told again.
   void notify_again();

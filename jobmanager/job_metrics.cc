@@ -1,5 +1,9 @@
 #include "jobmanager/job_metrics.h"
 
+#include <array>
+
+#include "core/status.h"
+
 namespace millrace {
 
 namespace {
@@ -30,7 +34,13 @@ void JobMetrics::open(MetricRegistry* registry, const std::string& job_id, const
   bytes_ = series(MetricKind::kGauge, "millrace_checkpoint_size_bytes", "Size of the last checkpoint.");
   last_completed_ = series(MetricKind::kGauge, "millrace_checkpoint_last_completed_timestamp_seconds",
                            "When the last checkpoint completed.");
-  restarts_ = series(MetricKind::kCounter, "millrace_job_restarts_total", "Restarts by cause.", "cause", "failure");
+  constexpr std::array<const char*, kRestartCauses> kCauses{
+      "task_failure", "task_manager_lost", "connection_lost", "checkpoint_failure",
+      "storage",      "job_manager_lost",  "rollback"};
+  for (size_t i = 0; i < kRestartCauses; ++i) {
+    restarts_[i] =
+        series(MetricKind::kCounter, "millrace_job_restarts_total", "Restarts by cause.", "cause", kCauses[i]);
+  }
 }
 
 void JobMetrics::state(JobState state) {
@@ -45,6 +55,13 @@ void JobMetrics::checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64
 }
 
 void JobMetrics::checkpoint_failed() { add_one(failed_); }
-void JobMetrics::restarted() { add_one(restarts_); }
+void JobMetrics::restarted(RestartCause cause) { add_one(restarts_[static_cast<size_t>(cause)]); }
+
+RestartCause restart_cause_of(std::string_view failure_code) {
+  if (failure_code == error_info(ErrorCode::kTaskManagerLost).code) return RestartCause::kTaskManagerLost;
+  if (failure_code == error_info(ErrorCode::kConnectionLost).code) return RestartCause::kConnectionLost;
+  if (failure_code == error_info(ErrorCode::kCheckpointFailed).code) return RestartCause::kCheckpointFailure;
+  return RestartCause::kTaskFailure;
+}
 
 }  // namespace millrace

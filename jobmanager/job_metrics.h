@@ -3,11 +3,26 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/metrics.h"
 #include "jobmanager/job_state.h"
 
 namespace millrace {
+
+/// Why a job was started again.
+enum class RestartCause : uint8_t {
+  kTaskFailure,        // an error of a step, a source or a sink
+  kTaskManagerLost,    // a process that ran tasks of it is gone
+  kConnectionLost,     // … or the connection between two of them
+  kCheckpointFailure,  // more checkpoints failed in a row than are tolerated
+  kStorage,            // the checkpoint storage did not answer when it was to start again
+  kJobManagerLost,     // a job manager started, and the job had been running
+  kRollback,           // an upgrade failed: the old file again
+};
+constexpr size_t kRestartCauses = 7;
+/// By the code of its failure, "E0511".
+RestartCause restart_cause_of(std::string_view failure_code);
 
 class JobMetrics {
  public:
@@ -16,7 +31,7 @@ class JobMetrics {
   void state(JobState state);
   void checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64_t now_ms);
   void checkpoint_failed();
-  void restarted();
+  void restarted(RestartCause cause);
 
  private:
   MetricPtr states_[10];
@@ -25,7 +40,7 @@ class JobMetrics {
   MetricPtr duration_;
   MetricPtr bytes_;
   MetricPtr last_completed_;
-  MetricPtr restarts_;
+  MetricPtr restarts_[kRestartCauses];
 };
 
 }  // namespace millrace

@@ -120,32 +120,6 @@ HttpResponse show_plan(const RestCall& call) {
   return {200, "application/json", describe_plan(*graph, "json")};
 }
 
-/// What happened, oldest first: states, failures, checkpoints and savepoints that failed or were asked for.
-HttpResponse show_events(const RestCall& call) {
-  const auto view = call.job();
-  if (!view) return unknown_job(call);
-  std::vector<Json> events;
-  for (const auto& [state, at] : view->states) {
-    events.push_back({{"at", at}, {"kind", "state"}, {"text", job_state_name(state)}});
-  }
-  for (const JobFailure& one : view->failures) {
-    Json event = failure_json(one);
-    event["kind"] = "failure";
-    event["text"] = (one.step.empty() ? "" : "step `" + one.step + "`: ") + one.message;
-    events.push_back(std::move(event));
-  }
-  for (const CheckpointView& one : view->recent_checkpoints) {
-    if (one.status == CheckpointStatus::kInProgress) continue;
-    const std::string what = (one.savepoint ? "savepoint " : "checkpoint ") + std::to_string(one.id);
-    const bool failed = one.status == CheckpointStatus::kFailed;
-    events.push_back({{"at", one.ended_ms},
-                      {"kind", "checkpoint"},
-                      {"text", failed ? what + " failed: " + one.failure : what + " completed"}});
-  }
-  std::ranges::stable_sort(events, {}, [](const Json& one) { return one["at"].get<int64_t>(); });
-  return json_of({{"job", view->name}, {"events", events}});
-}
-
 Json step_json(const Node& node, const SubtaskNumbers& sum, const std::map<uint32_t, SubtaskRates>& rates) {
   constexpr std::string_view kKinds[] = {"source", "operator", "sink"};
   SubtaskRates total;
@@ -223,7 +197,6 @@ std::vector<Route> job_routes() {
       {"GET", job + "/checkpoints", "the last checkpoints and savepoints", show_checkpoints},
       {"GET", job + "/spec", "the job file that runs, resolved", show_spec, {}, "", "application/yaml"},
       {"GET", job + "/plan", "steps, chains, exchanges, state and delivery", show_plan},
-      {"GET", job + "/events", "states, failures and checkpoints, oldest first", show_events},
       {"GET", job + "/steps", "rows, load, lag, watermark and state of every step", show_steps},
       {"GET", "/api/v1/taskmanagers", "task managers and their slots", list_task_managers},
   };

@@ -10,6 +10,7 @@ HttpServer::Handler rest_handler(RestConfig config) {
   auto table = std::make_shared<RouteTable>();
   table->add(root_routes());
   table->add(job_routes());
+  table->add(event_routes());
   table->add(submit_routes());
   table->add(verb_routes());
   for (const char* prefix : {"", "/v1"}) {

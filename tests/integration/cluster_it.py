@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 
 from cluster import Cluster
@@ -103,8 +104,36 @@ def test_every_process_may_die_and_no_window_is_lost_or_repeated(env):
         made.wait_registered(2)
         wait_until(lambda: made.job("numbers")["attempt"] > attempt, "a new attempt")
         made.wait_state("numbers", "RUNNING")
+        lost_job_manager = made.job_manager in victims
+        causes = {cause: count for cause, count in restarts(made).items() if count}
+        wanted = {"job_manager_lost"} if lost_job_manager else {"task_manager_lost", "connection_lost"}
+        assert causes and set(causes) & wanted, causes
     made.wait_state("numbers", "FINISHED", 90)
     assert sum(windows(made).values()) == 24000
+
+
+def restarts(made) -> dict:
+    """How often jobs were started again, by cause, since the job manager began."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{made.rest_port}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    return {cause: float(count) for cause, count in
+            re.findall(r'^millrace_job_restarts_total{[^}]*cause="(\w+)"[^}]*} (\S+)$', page, re.M)}
+
+
+def test_events_come_as_they_happen_to_those_who_wait(env):
+    made = cluster(env)
+    made.submit(job(rows=8000))
+    request = urllib.request.Request(f"http://127.0.0.1:{made.rest_port}/api/v1/jobs/numbers/events",
+                                     headers={"Accept": "text/event-stream"})
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        lines = stream.read().decode().splitlines()  # it ends with the job
+    events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    kinds = [line[7:] for line in lines if line.startswith("event: ")]
+    assert kinds == [event["kind"] for event in events]
+    states = [event["text"] for event in events if event["kind"] == "state"]
+    assert states[0] == "CREATED" and states[-1] == "FINISHED" and len(states) == len(set(states)), states
+    assert sum(event["text"].endswith("completed") for event in events) >= 3, events
 
 
 def test_a_job_waits_for_slots_and_says_so(env):

@@ -48,6 +48,23 @@ TEST_CASE("the server answers what the handler returns") {
   CHECK(answer.ends_with("\r\n\r\nPOST /a b hi"));
 }
 
+TEST_CASE("a stream sends what comes until there is no more") {
+  const auto stream = [](const HttpRequest&) {
+    HttpResponse response{200, "text/event-stream", "data: 1\n\n"};
+    response.more = [n = 1]() mutable -> std::optional<std::string> {
+      if (++n == 3) return "";
+      if (n == 5) return std::nullopt;
+      return "data: " + std::to_string(n) + "\n\n";
+    };
+    return response;
+  };
+  auto server = HttpServer::start({}, stream);
+  REQUIRE(server.has_value());
+  const std::string answer = talk((*server)->port(), "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"));
+  CHECK(answer.ends_with("\r\n\r\ndata: 1\n\ndata: 2\n\ndata: 4\n\n"));
+}
+
 TEST_CASE("a body above the limit is refused with 413 and JSON") {
   HttpServerOptions options;
   options.body_bytes_max = 10;
