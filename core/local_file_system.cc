@@ -211,6 +211,11 @@ class LocalFileSystem final : public FileSystem {
   }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+  Result<bool> contains(const std::string& path) override {
+    if (exists(path)) return true;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return errno_error("look for", path, errno);
+  }
 
  private:
   static Result<std::unique_ptr<WritableFile>> open_for_writing(const std::string& path, int how, const char* what) {

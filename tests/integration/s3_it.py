@@ -4,6 +4,7 @@ import json
 import random
 import time
 
+from audit_it import command
 from cluster import Cluster
 from cluster_it import Logs, cluster, job as numbers_job
 from exactly_once_it import DIRECTORY, check_output, committed, exactly_once
@@ -86,6 +87,37 @@ def test_files_on_s3_appear_once_whatever_crashes(env):
     assert file_rows(objects / "out") == list(range(3000))
     assert list(objects.glob("checkpoints/files/segments/out/0/*")), "segments lie on S3"
     nothing_local(job)
+
+
+LARGE = """version: 1
+name: large
+settings: {checkpoint: {interval: 500ms}}
+sources:
+  numbers:
+    type: datagen
+    rows: 900000
+    rows_per_second: 300000
+    schema: {n: "BIGINT SEQUENCE(0, 899999)", at: "TIMESTAMP(3) AS TO_TIMESTAMP_LTZ(n, 3)"}
+    event_time: {column: at}
+steps:
+  - {id: per_number, key_by: [n], aggregate: {times: COUNT(*)}, window: {type: tumbling, size: 1h}}
+sinks: {out: {type: file, path: "s3://BUCKET/out/", delivery: exactly_once, format: {type: json}}}
+"""
+
+
+def test_large_state_and_output_go_up_in_parts_and_come_back(env):
+    proxy = env.faulty_s3()
+    job, objects = s3_job(env, LARGE, proxy.endpoint)
+    job.start()
+    wait_until(lambda: any(path.stat().st_size > 16 << 20 for path in objects.glob("checkpoints/*/chk-*/*.state"))
+               and checkpoints(objects), "a checkpoint of more than 16 MiB")
+    job.kill()
+    job.run()
+    assert '"restored_checkpoint":"0"' not in job.stderr, job.stderr[-1000:]
+    rows = [json.loads(line) for path in (objects / "out").glob("part-*") for line in path.read_text().splitlines()]
+    assert len(rows) == 900000 and all(row["times"] == 1 for row in rows)
+    assert len({row["n"] for row in rows}) == 900000
+    assert any("uploadId=" in path and method == "POST" for method, path, _ in proxy.seen), "no upload in parts"
 
 
 def test_an_s3_that_fails_now_and_then_changes_no_result(env):
@@ -186,6 +218,29 @@ def test_a_missing_or_damaged_object_is_named(env):
     state.unlink()
     job.run(expect=4)
     assert "E0402" in job.stderr and state.name in job.stderr and "missing" in job.stderr, job.stderr[-1500:]
+
+
+def test_commands_read_what_lies_on_s3(env):
+    job, objects = s3_job(env, DIRECTORY.format(path="s3://BUCKET/out"), MILLRACE_CRASH_AT="complete.after:4")
+    job.start()
+    assert job.wait() == -9
+    job.environment["MILLRACE_CRASH_AT"] = ""
+    directory = job.checkpoint_dir + "/files"
+    assert " 0 rows pending" not in command(job, "audit", directory)
+    job.run("--fresh", expect=4)
+    assert "--allow-dropped-state" in job.stderr, job.stderr
+    newest = f"{directory}/{checkpoints(objects)[-1].name}"
+    assert "restored  numbers" in command(job, "plan", str(job.file), "--against", newest)
+    other = env.job(job.file.read_text(), **{k: v for k, v in job.environment.items() if k in KEYS or "S3" in k})
+    other.checkpoint_dir = str(other.directory / "checkpoints")  # from S3 to the local disk
+    other.run("--restore", newest)
+    assert file_rows(objects / "out") == list(range(3000))
+    assert "as it should be" in command(other, "audit", other.checkpoint_dir + "/files")
+    published = max((objects / "out").glob("part-*"), key=lambda path: int(path.stem.split("-")[3]))
+    published.write_text(published.read_text() + '{"n":1}\n')
+    assert published.name in command(other, "audit", other.checkpoint_dir + "/files", expect=1)
+    job.run("--fresh", "--allow-dropped-state")
+    assert [path.name for path in objects.glob("checkpoints/*.old-*")] == ["files.old-1"]
 
 
 def test_what_cannot_work_is_refused_with_the_reason(env):

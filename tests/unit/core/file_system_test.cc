@@ -25,6 +25,34 @@ class TemporaryDirectory {
 
 }  // namespace
 
+TEST_CASE("what cannot be looked at is not taken for missing") {
+  TemporaryDirectory directory;
+  FileSystem& fs = local_file_system();
+  CHECK_FALSE(*fs.contains(directory.at("f")));
+  REQUIRE(write_file_durably(fs, directory.at("f"), "x"));
+  CHECK(*fs.contains(directory.at("f")));
+  CHECK_FALSE(*fs.contains(directory.at("f/g")));
+  CHECK(fs.contains(directory.at(std::string(300, 'n'))).error().code == ErrorCode::kIo);
+}
+
+TEST_CASE("a file is published whole, and replaces another only where that is asked for") {
+  TemporaryDirectory directory;
+  FileSystem& fs = local_file_system();
+  const auto publish = [&](const std::string& bytes, IfTaken if_taken) -> Status {
+    MR_ASSIGN(const auto file, fs.create(directory.at("tmp")));
+    MR_TRY(file->append(bytes));
+    return fs.publish(*file, directory.at("tmp"), directory.at("f"), if_taken, EntryDurability::kNow);
+  };
+  const uint64_t before = fsync_count();
+  REQUIRE(publish("one", IfTaken::kRefuse));
+  CHECK(fsync_count() == before + 2);
+  CHECK(publish("two", IfTaken::kRefuse).error().code == ErrorCode::kRefusedByState);
+  CHECK(*fs.read_all(directory.at("f")) == "one");
+  REQUIRE(publish("three", IfTaken::kReplace));
+  CHECK(*fs.read_all(directory.at("f")) == "three");
+  CHECK(fs.list_prefix(directory.at(""), "f")->size() == 1);
+}
+
 TEST_CASE("bytes appended to a file come back") {
   TemporaryDirectory directory;
   FileSystem& fs = local_file_system();

@@ -83,6 +83,10 @@ class ProcessDisk final : public FileSystem {
     return disk_.truncate(path, size);
   }
   bool exists(const std::string& path) override { return life_.spend() && disk_.exists(path); }
+  Result<bool> contains(const std::string& path) override {
+    MR_TRY(life_.spend());
+    return disk_.contains(path);
+  }
 
  private:
   class File final : public WritableFile {
