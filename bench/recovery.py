@@ -22,7 +22,6 @@ name: state
 settings:
   parallelism: 4
   checkpoint: {{interval: 2s}}
-  restart: {{strategy: fixed, attempts: 1000, delay: 10ms}}
 sources:
   rows:
     type: datagen

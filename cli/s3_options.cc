@@ -51,6 +51,7 @@ Result<S3Settings> s3_settings(const S3Options& options, const EnvironmentLookup
     if (!ms || *ms <= 0) return make_error(ErrorCode::kBadValue, "MILLRACE_S3_TIMEOUT is no time, such as 30s");
     out.timeout_ms = *ms;
   }
+  out.ca_file = first_of(environment, "", {"AWS_CA_BUNDLE"});
   const std::string spool = first_of(environment, "", {"TMPDIR"});
   if (!spool.empty()) out.spool_dir = spool;
   out.credentials = [environment] { return read_keys(environment); };

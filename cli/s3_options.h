@@ -18,9 +18,9 @@ struct S3Options {
 };
 
 /// MILLRACE_S3_ENDPOINT, MILLRACE_S3_REGION (else AWS_REGION, AWS_DEFAULT_REGION), MILLRACE_S3_PATH_STYLE,
-/// MILLRACE_S3_TIMEOUT; TMPDIR for what waits to be uploaded. kBadValue names the variable. Keys: the secrets
-/// aws_access_key_id, aws_secret_access_key and aws_session_token, else the variables AWS_ACCESS_KEY_ID, …; they are
-/// read when they are first needed, and again when they have expired.
+/// MILLRACE_S3_TIMEOUT, AWS_CA_BUNDLE; TMPDIR for what waits to be uploaded. kBadValue names the variable.
+/// Keys: the secrets aws_access_key_id, aws_secret_access_key and aws_session_token, else the variables
+/// AWS_ACCESS_KEY_ID, …; they are read when they are first needed, and again when they have expired.
 Result<S3Settings> s3_settings(const S3Options& options, const EnvironmentLookup& environment);
 
 }  // namespace millrace

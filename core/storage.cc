@@ -17,7 +17,8 @@ S3Settings settings_of_process;
 S3FileSystem& s3_file_system() {
   static S3FileSystem fs([] {
     const std::lock_guard lock(settings_mutex);
-    return std::make_unique<S3Client>(settings_of_process, make_curl_transport(), system_clock(), system_random());
+    return std::make_unique<S3Client>(settings_of_process, make_curl_transport(settings_of_process.ca_file),
+                                      system_clock(), system_random());
   }());
   return fs;
 }

@@ -74,6 +74,7 @@ Status JobMaster::deploy() {
   final_in_flight_ = false;
   permanent_failure_ = false;
   members_.clear();
+  member_lost_ = false;
   cancelling_.clear();
   for (const JobMember& member : allocation_.members) members_.insert(member.task_manager);
   view_.tasks = static_cast<uint32_t>(tasks_.size());
@@ -212,6 +213,7 @@ void JobMaster::on(const JobCancelled&) {
 
 void JobMaster::task_manager_lost(const std::string& task_manager, const std::string& reason) {
   if (is_terminal(view_.state) || members_.erase(task_manager) == 0) return;
+  member_lost_ = true;
   if (cancelling_.erase(task_manager) > 0) {  // its tasks have ended, one way or another
     if (cancelling_.empty()) attempt_ended();
     return;
@@ -300,6 +302,10 @@ void JobMaster::restart_or_give_up() {
   if (std::exchange(took_back_, false)) {
     delay = 0;
     cause = RestartCause::kRollback;
+  } else if (member_lost_ && !permanent_failure_) {
+    // Not the job's failure: at once, and not counted. What survivors told first, a lost connection, follows from it.
+    delay = 0;
+    cause = RestartCause::kTaskManagerLost;
   } else if (!permanent_failure_) {
     delay = restart_policy_.on_failure(now_ms);
   }

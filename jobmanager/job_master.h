@@ -173,6 +173,7 @@ class JobMaster {
   std::set<std::string> members_;     // task managers of the attempt that are still there
   std::set<std::string> cancelling_;  // of them, those that were told to end it
   std::string answering_;             // whose message is being handled
+  bool member_lost_ = false;          // one of the attempt's
   bool waits_for_slots_ = false;
   std::vector<Waiting> waiting_;
   std::map<std::string, Copy> copies_;  // being written, by trigger id

@@ -81,6 +81,8 @@ void describe(CURL* curl, const S3HttpRequest& request, const std::string& url, 
 
 class CurlTransport final : public S3Transport {
  public:
+  explicit CurlTransport(std::string ca_file) : ca_file_(std::move(ca_file)) {}
+
   Result<S3HttpReply> send(const S3HttpRequest& request, int64_t timeout_ms) override {
     CurlHandle curl = take();
     const std::string url = request.origin + request.target;
@@ -88,6 +90,7 @@ class CurlTransport final : public S3Transport {
     S3HttpReply reply;
     char problem[CURL_ERROR_SIZE] = {};
     describe(curl.get(), request, url, std::max<int64_t>(timeout_ms, 1));
+    if (!ca_file_.empty()) curl_easy_setopt(curl.get(), CURLOPT_CAINFO, ca_file_.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &reply.body);
@@ -127,12 +130,15 @@ class CurlTransport final : public S3Transport {
     idle_.push_back(std::move(handle));
   }
 
+  std::string ca_file_;
   std::mutex mutex_;
   std::vector<CurlHandle> idle_;
 };
 
 }  // namespace
 
-std::unique_ptr<S3Transport> make_curl_transport() { return std::make_unique<CurlTransport>(); }
+std::unique_ptr<S3Transport> make_curl_transport(std::string ca_file) {
+  return std::make_unique<CurlTransport>(std::move(ca_file));
+}
 
 }  // namespace millrace

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "core/s3/transport.h"
 
 namespace millrace {
 
-std::unique_ptr<S3Transport> make_curl_transport();
+/// `ca_file`: the certificates to trust; empty: the system's.
+std::unique_ptr<S3Transport> make_curl_transport(std::string ca_file);
 
 }  // namespace millrace

@@ -87,7 +87,10 @@ const OptionList& settings_fields() {
                "EXTRACT, DATE_FORMAT, FLOOR, LOCALTIMESTAMP, CURRENT_DATE, FROM_UNIXTIME …"},
       {.name = "checkpoint", .kind = OptionKind::kTree, .help = "Checkpoints: on by default in every way of running."},
       {.name = "state", .kind = OptionKind::kTree, .help = "Where keyed state lives."},
-      {.name = "restart", .kind = OptionKind::kTree, .help = "What happens after a failure."},
+      {.name = "restart",
+       .kind = OptionKind::kTree,
+       .help = "What happens after a failure of the job itself. When a process was lost, the job starts again at "
+               "once, and that is not counted."},
   };
   return fields;
 }

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Exactly-once output, proven: the example job `fraud-alerts` under live load while everything around it dies.
 
-prove.py [--seconds 300] [--rate 30000] [--seed 1] [--short]
+prove.py [--seconds 300] [--rate 30000] [--seed 1] [--short] [--s3]
 
 The job of configs/examples/fraud_alerts.yaml runs as it is, with checkpoints every second and three more sinks added:
 the purchases into a second topic, into files and into a PostgreSQL table, the alerts into a table. While events come
 live, its process is killed at random moments and inside commits, frozen while another one takes over, left down for
 longer than the transaction timeout, started at parallelism 1, 3 and 2; the broker is killed and comes back. Readers
 beside it see only prefixes. At the end every output must hold the rows that the feeder calculated by itself, and the
-rows of an undisturbed run. Needs a build with test hooks (MILLRACE, default build/dev). Prints what was injected.
+rows of an undisturbed run. With --s3 checkpoints, segments and files lie on a real S3 server, behind a proxy that loses
+three of a hundred requests or answers. Needs a build with test hooks (MILLRACE, default build/dev). Prints what was
+injected.
 """
 import argparse
 import json
@@ -29,6 +31,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests" / "integration")]
 import check  # noqa: E402
 import harness  # noqa: E402
 import kafka  # noqa: E402
+import s3  # noqa: E402
 
 COMMIT_POINTS = ["commit.begin", "commit.inited", "commit.produced", "commit.flushed", "commit.sent", "commit.done"]
 TIMEOUT_S = 30  # transaction.timeout.ms of the sessions of a lane
@@ -69,6 +72,8 @@ class Proof:
         self.kafka = kafka.Kafka(broker.address)
         self.injected = Counter()
         self.parallelism = [1, 3, 2]
+        self.files = directory / "job" / "bought"
+        self.storage, self.proxy = (self.start_s3() if options.s3 else (None, None))
         self.topics()
         self.job = self.make_job("job", "")
         self.bought = check.Sequences("topic bought, read along")
@@ -83,11 +88,25 @@ class Proof:
             self.kafka.create("bought" + suffix, 3)
             self.database.execute(TABLES.format(suffix=suffix))
 
+    def start_s3(self):
+        server = s3.S3Server().start()
+        proxy = s3.FaultyProxy(server.port)
+        dice = random.Random(self.options.seed)
+        proxy.fault = lambda method, path: dice.choice(["503", "reset", "lost"]) if dice.random() < 0.03 else None
+        self.files = server.bucket("proof") / "job" / "bought"
+        return server, proxy
+
     def make_job(self, folder, suffix):
         (self.directory / folder).mkdir(exist_ok=True)
         text = job_text(self.broker.address, suffix)
-        return harness.Job(self.directory / folder, text,
-                           {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn})
+        environment = {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn}
+        if self.proxy:
+            text = text.replace("path: ./bought/", f"path: s3://proof/{folder}/bought/")
+            environment |= {**s3.KEYS, "MILLRACE_S3_ENDPOINT": self.proxy.endpoint}
+        job = harness.Job(self.directory / folder, text, environment)
+        if self.proxy:
+            job.checkpoint_dir = f"s3://proof/{folder}/checkpoints"
+        return job
 
     def start(self, *arguments, crash_at=None):
         self.parallelism.append(self.parallelism.pop(0))
@@ -211,6 +230,8 @@ class Proof:
     def close(self):
         self.reader.process.kill()
         self.job.kill()
+        for server in filter(None, (self.proxy, self.storage)):
+            server.close()
 
     def alerts_of(self, topic):
         rows = [json.loads(record["value"]) for record in self.kafka.consume(topic)]
@@ -243,7 +264,7 @@ class Proof:
 
     def bought_files(self):
         rows = []
-        for path in sorted((self.directory / "job" / "bought").glob("*.jsonl"), key=epoch_of):
+        for path in sorted(self.files.glob("*.jsonl"), key=epoch_of):
             for line in path.read_text().splitlines():
                 row = json.loads(line)
                 rows.append((row["user_id"], cents(row["amount"])))
@@ -264,6 +285,10 @@ class Proof:
             assert self.database.value(f"SELECT count(*) FROM {difference.format(*pair)} d") == 0, pair
 
     def report(self, events, expected):
+        if self.proxy:
+            for fault in ("503", "reset", "lost"):
+                self.injected[f"requests to S3 that met `{fault}`"] = sum(one[2] == fault for one in self.proxy.seen)
+            self.injected["requests to S3"] = len(self.proxy.seen)
         for what, count in sorted(self.injected.items()):
             print(f"{count:6}  {what}")
         print(json.dumps({"seed": self.options.seed, "seconds_fed": round(self.fed), "events": events,
@@ -322,6 +347,7 @@ def main() -> int:
     parser.add_argument("--downtimes", type=int, default=1)
     parser.add_argument("--brokers", type=int, default=2, help="kills of the broker")
     parser.add_argument("--short", action="store_true", help="about a minute: a few of each, without the downtime")
+    parser.add_argument("--s3", action="store_true", help="checkpoints and files on S3")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
     if options.short:

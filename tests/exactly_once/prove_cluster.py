@@ -38,9 +38,7 @@ class ClusterProof(prove.Proof):
 
     def submit(self):
         text = prove.job_text(self.broker.address, "")
-        self.cluster.submit(text, **{"set.settings.checkpoint.interval": "1s", "set.settings.parallelism": 4,
-                                     "set.settings.restart.strategy": "fixed", "set.settings.restart.attempts": 100000,
-                                     "set.settings.restart.delay": "10ms"})
+        self.cluster.submit(text, **{"set.settings.checkpoint.interval": "1s", "set.settings.parallelism": 4})
         self.cluster.wait_state(NAME, "RUNNING", 60)
 
     def kill_task_manager(self):
@@ -134,7 +132,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="about a minute, without the freeze")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
-    options.pause, options.freeze_at = (3, 10), 4
+    options.pause, options.freeze_at, options.s3 = (3, 10), 4, False
     if options.short:
         options.seconds, options.rate, options.pause, options.freeze_at = 20, 8_000, (1, 2), 0
     return prove.prove(ClusterProof, options)

@@ -173,9 +173,9 @@ class Environment:
             Environment.s3_server = S3Server().start()
         return Environment.s3_server
 
-    def faulty_s3(self) -> FaultyProxy:
+    def faulty_s3(self, certificate=None) -> FaultyProxy:
         """A proxy in front of it that answers as the test says."""
-        self.own_servers.append(FaultyProxy(self.s3.port))
+        self.own_servers.append(FaultyProxy(self.s3.port, certificate))
         return self.own_servers[-1]
 
     def topic(self, suffix: str, partitions=1, **config) -> str:

@@ -2,6 +2,7 @@
 on, or ends with the reason, and what it wrote is right."""
 import json
 import random
+import subprocess
 import time
 
 from audit_it import command
@@ -262,6 +263,20 @@ def test_what_cannot_work_is_refused_with_the_reason(env):
     job.checkpoint_dir = "s3://Not_a_bucket!/x"
     job.run(expect=2)
     assert "E0106" in job.stderr, job.stderr
+
+
+def test_s3_over_tls_needs_a_certificate_that_is_trusted(env):
+    certificate, key = env.directory / "certificate.pem", env.directory / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    proxy = env.faulty_s3((certificate, key))
+    job, objects = s3_job(env, DIRECTORY.format(path="s3://BUCKET/out"), proxy.endpoint)
+    job.run(expect=1)
+    assert "E0304" in job.stderr and "certificate" in job.stderr, job.stderr
+    job.environment["AWS_CA_BUNDLE"] = str(certificate)
+    job.run()
+    assert file_rows(objects / "out") == list(range(3000))
 
 
 def test_of_two_processes_one_has_the_job(env):

@@ -3,6 +3,7 @@ import http.client
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -79,7 +80,8 @@ class FaultyProxy:
     connection ends before the request gets there), "lost" (… before the answer comes back), "slow" (half a second), or
     nothing."""
 
-    def __init__(self, upstream_port: int):
+    def __init__(self, upstream_port: int, certificate=None):
+        """`certificate`: (its file, its key's file), to speak TLS."""
         self.fault = lambda method, path: None
         self.seen = []  # (method, path, fault)
         proxy = self
@@ -141,12 +143,17 @@ class FaultyProxy:
                 """A client that was killed, or a connection that we reset."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     def close(self):
         self.server.shutdown()

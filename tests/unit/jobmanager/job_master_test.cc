@@ -37,6 +37,26 @@ TEST_CASE("A checkpoint that times out is aborted, and one failure too many fail
   REQUIRE(job.master->view().failure->code == "E0509");
 }
 
+TEST_CASE("A lost task manager starts the job again at once, and is not counted by the restart strategy") {
+  MasterFixture job;
+  job.restart_attempts = 0;
+  job.start();
+  job.tasks_run();
+  const int64_t first_attempt = job.attempt();
+  job.fail_task("E0510");  // a survivor tells first
+  job.master->task_manager_lost("tm0", "closed");
+  REQUIRE(job.master->state() == JobState::kRestarting);
+  REQUIRE(job.master->next_deadline_ms() == job.clock.wall_ms());
+  job.pass_ms(0);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  REQUIRE(job.attempt() == first_attempt + 1);
+  REQUIRE(job.master->view().restarts == 1);
+  job.tasks_run();
+  job.fail_task("E0510");
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFailed);  // the job's own failure, and no attempts
+}
+
 TEST_CASE("A failed job restarts from its last completed checkpoint under a new attempt") {
   MasterFixture job;
   job.start();
