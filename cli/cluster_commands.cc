@@ -72,6 +72,7 @@ TableRows status_table(const CommandJson& job) {
          fmt::format("{} at {}, {} ms, {}", number_at(last, "id"), time_text(number_at(last, "completed_at")),
                      number_at(last, "duration_ms"), bytes_text(static_cast<double>(number_at(last, "bytes"))))});
   }
+  if (job.contains("state_size")) rows.push_back({"state size", text_at(job["state_size"], "text")});
   rows.push_back({"directory", text_at(job, "directory")});
   if (const std::string why = text_at(job, "waiting_for"); !why.empty()) rows.push_back({"waits for", why});
   if (job.contains("failure")) {

@@ -11,6 +11,7 @@
 #include "cli/schema.h"
 #include "cli/server.h"
 #include "cli/sink_command.h"
+#include "cli/state_command.h"
 #include "cli/submit_command.h"
 #include "cli/tap_command.h"
 #include "cli/test_command.h"
@@ -31,6 +32,7 @@ constexpr Command kCommands[] = {
     {"test", command_test, "the tests: block of a job file, in virtual time", kTestUsage},
     {"audit", command_audit, "the output of a job's exactly-once sinks against its commit markers", kAuditUsage},
     {"sink", command_sink, "rows that wait for their target: show them, skip refused ones", kSinkUsage},
+    {"state", command_state, "rows that a job keeps: of a running job, a checkpoint, a savepoint", kStateUsage},
     {"doctor", command_doctor, "why a running job has no output", kDoctorUsage},
     {"jobmanager", command_jobmanager, "the control process of a cluster: jobs, checkpoints, REST", kJobManagerUsage},
     {"taskmanager", command_taskmanager, "a worker process of a cluster", kTaskManagerUsage},

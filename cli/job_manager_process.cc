@@ -1,5 +1,6 @@
 #include "cli/job_manager_process.h"
 
+#include "cli/state_reader.h"
 #include "core/environment.h"
 #include "core/storage.h"
 #include "jobmanager/rest/rest_api.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const Server
   rest.clock = &system_clock();
   rest.environment = environment_variable;
   rest.version = MILLRACE_VERSION;
+  rest.read_state = [&registry](const StateQuery& query) { return read_state(query, registry.plan.functions); };
   rest.settings = settings.values;
   rest.access.any_host = own.insecure;
   rest.access.hosts = own.rest_hosts;

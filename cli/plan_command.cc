@@ -3,61 +3,39 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <set>
+#include <nlohmann/json.hpp>
 
+#include "cli/cluster_client.h"
 #include "cli/job_file.h"
+#include "cli/state_plan_text.h"
 #include "cli/usage.h"
 #include "core/storage.h"
-#include "state/checkpoint_store.h"
-#include "state/snapshot_file.h"
+#include "state/checkpoint_plan.h"
 
 namespace millrace {
 
 namespace {
 
-struct Comparison {
-  std::string text;
-  bool fits = true;
-};
-
-/// What a start of this job from the checkpoint would do with the state of each step.
-Result<Comparison> compare_with_checkpoint(const JobGraph& graph, const std::string& path) {
-  MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(storage(), path));
-  Comparison out;
-  out.text = fmt::format("against checkpoint {} of job {}\n", metadata.checkpoint_id, metadata.job_name);
-  if (metadata.max_parallelism != graph.settings.max_parallelism) {
-    out.text +=
-        fmt::format("  impossible: its max_parallelism is {}, the job's is {}; it is fixed for the life of the state\n",
-                    metadata.max_parallelism, graph.settings.max_parallelism);
-    out.fits = false;
-    return out;
+/// Adds the plan of a start from there to the job's own; 4 when such a start is refused.
+int show_against(const PlannedJob& job, const std::string& path, const std::string& format) {
+  const auto metadata = find_checkpoint(storage(), path);
+  const auto plan = metadata ? plan_against(storage(), *metadata, job.graph)
+                             : Result<StatePlan>(std::unexpected(metadata.error()));
+  if (!plan) {
+    const Error& error = plan.error();
+    std::fputs(fmt::format("error[{}]: {}\n", error.info().code, error.message).c_str(), stderr);
+    if (!error.help.empty()) std::fputs(fmt::format("   = help: {}\n", error.help).c_str(), stderr);
+    return kExitRefusedByState;
   }
-  MR_ASSIGN(const auto snapshots,
-            RestoredSnapshots::open(storage(), parent_path(path), metadata.handles, metadata.max_parallelism));
-  std::set<std::string> restored;
-  for (const SnapshotStateInfo& info : snapshots->states()) {
-    const std::string& step = info.state.step;
-    const Node* node = graph.find(step);
-    for (const Node& one : graph.nodes) {
-      if (node == nullptr && one.was == step) node = &one;
-    }
-    if (node == nullptr) {
-      out.text +=
-          fmt::format("  dropped   {}: {} ({} rows); the job has no such step\n", step, info.state.name, info.rows);
-      out.fits = false;
-      continue;
-    }
-    restored.insert(node->id);
-    out.text += fmt::format("  restored  {}: {} ({} rows, {} bytes){}\n", node->id, info.state.name, info.rows,
-                            info.bytes, node->id == step ? "" : ", held as " + step);
+  if (format == "json") {
+    auto json = nlohmann::ordered_json::parse(describe_plan(job.graph, format), nullptr, false);
+    json["against"] = nlohmann::ordered_json::parse(state_plan_json(*plan, *metadata), nullptr, false);
+    std::fputs((json.dump(2) + "\n").c_str(), stdout);
+  } else {
+    std::fputs(describe_plan(job.graph, format).c_str(), stdout);
+    std::fputs(("\n" + state_plan_text(*plan, *metadata)).c_str(), format == "text" ? stdout : stderr);
   }
-  for (const Node& node : graph.nodes) {
-    if ((node.stateful || node.kind == NodeKind::kSource) && !restored.contains(node.id)) {
-      out.text += fmt::format("  new       {}: starts without state\n", node.id);
-    }
-  }
-  if (!out.fits) out.text += "  a start needs --allow-dropped-state\n";
-  return out;
+  return check_state_plan(*plan, false) ? kExitDone : kExitRefusedByState;
 }
 
 }  // namespace
@@ -76,17 +54,10 @@ int command_plan(const std::vector<std::string>& args, const Registry& registry)
   const PlannedJob job = plan_job(file->text, *overrides, registry.plan);
   print_diagnostics(job, *file, false);
   if (!job.ok) return 2;
-  std::fputs(describe_plan(job.graph, format).c_str(), stdout);
   const std::string checkpoint = arguments->option("--against");
-  if (checkpoint.empty()) return 0;
-  const Result<Comparison> comparison = compare_with_checkpoint(job.graph, checkpoint);
-  if (!comparison) {
-    std::fputs(fmt::format("error[{}]: {}\n", comparison.error().info().code, comparison.error().message).c_str(),
-               stderr);
-    return 4;
-  }
-  std::fputs(fmt::format("\n{}", comparison->text).c_str(), format == "text" ? stdout : stderr);
-  return comparison->fits ? 0 : 4;
+  if (!checkpoint.empty()) return show_against(job, checkpoint, format);
+  std::fputs(describe_plan(job.graph, format).c_str(), stdout);
+  return kExitDone;
 }
 
 }  // namespace millrace

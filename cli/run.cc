@@ -15,6 +15,7 @@
 #include "cli/server_settings.h"
 #include "cli/signals.h"
 #include "cli/single_job_control.h"
+#include "cli/state_reader.h"
 #include "core/environment.h"
 #include "core/log.h"
 #include "core/storage.h"
@@ -98,6 +99,7 @@ HttpServer::Handler rest_of(SingleJobControl& control, const Registry& registry,
   rest.clock = &system_clock();
   rest.environment = environment_variable;
   rest.version = MILLRACE_VERSION;
+  rest.read_state = [&registry](const StateQuery& query) { return read_state(query, registry.plan.functions); };
   rest.access.any_host = options.insecure;
   rest.ready = [&control] {
     const JobState state = control.jobs().front().state;

@@ -21,6 +21,13 @@ constexpr std::string_view kAuditUsage = "millrace audit JOB_DIRECTORY";
 constexpr std::string_view kSinkUsage =
     "millrace sink show JOB_DIRECTORY SINK [--lane L --epoch N [--part P] [--rows 17,20-22]]\n"
     "       millrace sink skip JOB_DIRECTORY SINK --lane L --epoch N [--part P] --rows 17,20-22 [--to FILE]";
+constexpr std::string_view kStateUsage =
+    "millrace state list WHERE\n"
+    "       millrace state get WHERE --step STEP --name STATE --key COLUMN=VALUE...\n"
+    "       millrace state scan WHERE [--step STEP] [--name STATE]\n"
+    "       millrace state diff CHECKPOINT CHECKPOINT [--step STEP] [--name STATE]\n"
+    "           [--limit n] [--address HOST:PORT] [--output table|json|yaml]\n\n"
+    "WHERE: a chk-<id> directory, a savepoint, a job's directory (its newest checkpoint), or a running job";
 constexpr std::string_view kDoctorUsage = "millrace doctor JOB [STEP] [--address HOST:PORT] [--output table|json|yaml]";
 // Against a running cluster; all take --address (else MILLRACE_ADDRESS) and --output table|json|yaml.
 constexpr std::string_view kSubmitUsage =

@@ -70,10 +70,8 @@ std::map<std::string, StepNumbers> collect_numbers(const std::vector<MetricSampl
       split.watermark = value;
       split.known = value != 0;
     }
-    if (name == "millrace_source_split_idle")
-      step.splits[label_of(sample.labels, "split")].idle = value != 0;
-    if (name == "millrace_source_split_at_end")
-      step.splits[label_of(sample.labels, "split")].at_end = value != 0;
+    if (name == "millrace_source_split_idle") step.splits[label_of(sample.labels, "split")].idle = value != 0;
+    if (name == "millrace_source_split_at_end") step.splits[label_of(sample.labels, "split")].at_end = value != 0;
   }
   return steps;
 }
@@ -95,6 +93,7 @@ class Doctor {
       add(step, "job", fmt::format("the job has no step `{}`", step));
       return std::move(findings_);
     }
+    if (step.empty()) examine_state();
     const std::set<uint32_t> wanted = upstream(step);
     for (uint32_t node = 0; node < graph_.nodes.size(); ++node) {
       if (step.empty() || wanted.contains(node)) examine(graph_.nodes[node]);
@@ -108,6 +107,20 @@ class Doctor {
  private:
   void add(std::string step, std::string kind, std::string text, std::string help = {}) {
     findings_.push_back({std::move(step), std::move(kind), std::move(text), std::move(help)});
+  }
+
+  void examine_state() {
+    constexpr int64_t kSoonMs = 6 * 3600 * 1000LL;
+    const StateForecast& size = view_.state_size;
+    if (size.limit_bytes <= 0 || size.reached_in_ms < 0 || size.reached_in_ms > kSoonMs) return;
+    const StateSizeView* largest = nullptr;
+    for (const StateSizeView& one : view_.state_sizes) {
+      if (largest == nullptr || one.bytes > largest->bytes) largest = &one;
+    }
+    add("", "state_limit",
+        "the state: " + forecast_text(size) +
+            (largest == nullptr ? "" : fmt::format("; the largest is `{}` of `{}`", largest->name, largest->step)),
+        "give steps a `ttl`, shorten windows, or raise settings.state.limit");
   }
 
   /// The step's node and all that it reads from, directly or not.

@@ -15,8 +15,8 @@ namespace millrace {
 
 struct DoctorFinding {
   std::string step;  // "" for the job as a whole
-  std::string
-      kind;  // job, no_input, drops_all, late, errors, no_watermark, held_watermark, idle, backpressure, healthy
+  std::string kind;  // job, no_input, drops_all, late, errors, no_watermark, held_watermark, idle, backpressure,
+                     // state_limit, healthy
   std::string text;
   std::string help;  // what to do; may be empty
 };

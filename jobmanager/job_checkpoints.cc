@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "jobmanager/job_master.h"
 #include "jobmanager/view_history.h"
+#include "state/checkpoint_plan.h"
 #include "state/protocol/job_tasks.h"
 #include "state/savepoint.h"
 
@@ -95,6 +96,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
     begin_replacement();
     return;
   }
+  if (!measure_state(checkpoint_id)) return;
   end_when_settled();
 }
 
@@ -244,19 +246,29 @@ void JobMaster::end_operations() {
   }
 }
 
+/// Against the newest checkpoint, by the plan that a task manager makes before it restores.
+Status JobMaster::check_replacement(const ReplaceOrder& order) {
+  const uint32_t wanted = order.graph->settings.max_parallelism;
+  const uint32_t held = config_.graph->settings.max_parallelism;
+  if (wanted != held) {
+    return make_error(ErrorCode::kIncompatibleState,
+                      "the state was written with max_parallelism " + std::to_string(held) + ", the new file has " +
+                          std::to_string(wanted),
+                      "max_parallelism is fixed for the life of the state");
+  }
+  MR_ASSIGN(const std::optional<CheckpointMetadata> newest, store_->newest());
+  if (!newest) return {};
+  MR_ASSIGN(const StatePlan plan, plan_against(*config_.fs, *newest, *order.graph));
+  return check_state_plan(plan, order.allow_dropped_state);
+}
+
 void JobMaster::request_replacement(ReplaceOrder order) {
   note_operation(view_, order.trigger_id, order.kind);
   const auto refuse = [&](const Error& error) {
     operation_failed(view_, order.trigger_id, failure_of(error, config_.clock->wall_ms()));
   };
   if (replacement_) return refuse({ErrorCode::kRefusedByState, "another rescale or upgrade is under way", ""});
-  if (order.graph->settings.max_parallelism != config_.graph->settings.max_parallelism) {
-    return refuse({ErrorCode::kIncompatibleState,
-                   "the state was written with max_parallelism " +
-                       std::to_string(config_.graph->settings.max_parallelism) + ", the new file has " +
-                       std::to_string(order.graph->settings.max_parallelism),
-                   "max_parallelism is fixed for the life of the state"});
-  }
+  if (const Status fits = check_replacement(order); !fits) return refuse(fits.error());
   const bool nothing_runs = view_.state == JobState::kCreated || view_.state == JobState::kRestarting;
   replacement_ = Replacement{std::move(order), 0, false};
   if (view_.state == JobState::kRunning) coordinator_->request_checkpoint();
@@ -266,6 +278,12 @@ void JobMaster::request_replacement(ReplaceOrder order) {
 
 /// The new file takes the old one's place; `order` keeps the old one until the new one has proved itself.
 void JobMaster::begin_replacement() {
+  // The checkpoint just made is what the new file starts from; the old one still runs when it does not fit.
+  if (const Status fits = check_replacement(replacement_->order); !fits) {
+    operation_failed(view_, replacement_->order.trigger_id, failure_of(fits.error(), config_.clock->wall_ms()));
+    replacement_.reset();
+    return;
+  }
   replacement_->tried = true;
   std::swap(config_.graph, replacement_->order.graph);
   std::swap(config_.spec_yaml, replacement_->order.spec_yaml);

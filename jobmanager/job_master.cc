@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "jobmanager/view_history.h"
+#include "state/checkpoint_plan.h"
 #include "state/protocol/job_tasks.h"
 
 namespace millrace {
@@ -30,12 +31,14 @@ JobMaster::~JobMaster() {
 }
 
 Status JobMaster::start() {
-  MR_ASSIGN(store_, CheckpointStore::open(*config_.fs, *config_.random, *config_.clock,
-                                          {.root = config_.checkpoint_root,
-                                           .name = config_.graph->name,
-                                           .spec = config_.spec_yaml,
-                                           .max_parallelism = config_.graph->settings.max_parallelism,
-                                           .start = config_.options.start}));
+  const OpenJob job{.root = config_.checkpoint_root,
+                    .name = config_.graph->name,
+                    .spec = config_.spec_yaml,
+                    .max_parallelism = config_.graph->settings.max_parallelism,
+                    .start = config_.options.start};
+  // Before the record says that this file runs: a file that is refused leaves everything as it is.
+  MR_TRY(check_start(*config_.fs, job, *config_.graph, config_.options.allow_dropped_state));
+  MR_ASSIGN(store_, CheckpointStore::open(*config_.fs, *config_.random, *config_.clock, job));
   view_.job_id = store_->record().job_id.to_string();
   view_.directory = store_->directory();
   view_.attempt = store_->record().attempt;

@@ -130,6 +130,10 @@ class JobMaster {
   void fail_attached(int64_t checkpoint_id, const JobFailure& failure);
   void copy_savepoint(int64_t checkpoint_id, const SavepointOrder& order);
   void begin_replacement();
+  Status check_replacement(const ReplaceOrder& order);
+  /// False: the state is beyond its limit, and the job fails for it.
+  bool measure_state(int64_t checkpoint_id);
+  void measure_each_state(int64_t checkpoint_id);
   void take_back_replacement();
   void replacement_holds();
   void end_operations();
@@ -168,6 +172,9 @@ class JobMaster {
   SinkProgress sinks_;
   RestartPolicy restart_policy_;
   JobMetrics metrics_;
+  StateGrowth growth_;
+  int64_t measured_ms_ = INT64_MIN;  // when each state was
+  bool over_limit_told_ = false;
   JobView view_;
   SlotAllocation allocation_;
   std::set<std::string> members_;     // task managers of the attempt that are still there

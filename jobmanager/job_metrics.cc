@@ -1,6 +1,7 @@
 #include "jobmanager/job_metrics.h"
 
 #include <array>
+#include <limits>
 
 #include "core/status.h"
 
@@ -17,6 +18,8 @@ void set_to(const MetricPtr& metric, double value) {
 
 void JobMetrics::open(MetricRegistry* registry, const std::string& job_id, const std::string& job_name) {
   if (registry == nullptr) return;
+  registry_ = registry;
+  labels_ = {{"job_id", job_id}, {"job_name", job_name}};
   const auto series = [&](MetricKind kind, const char* name, const char* help, const char* label = nullptr,
                           std::string value = {}) {
     Labels labels{{"job_id", job_id}, {"job_name", job_name}};
@@ -52,6 +55,41 @@ void JobMetrics::checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64
   set_to(duration_, static_cast<double>(duration_ms) / 1000.0);
   set_to(bytes_, static_cast<double>(bytes));
   set_to(last_completed_, static_cast<double>(now_ms) / 1000.0);
+}
+
+void JobMetrics::state_size(const StateForecast& forecast) {
+  if (registry_ == nullptr) return;
+  const auto gauge = [this](MetricPtr& metric, const char* name, const char* help, double value) {
+    if (!metric) metric = registry_->metric(MetricKind::kGauge, name, help, labels_);
+    metric->set(value);
+  };
+  gauge(growth_, "millrace_job_state_growth_bytes_per_second", "Growth of the state over the last checkpoints.",
+        forecast.bytes_per_second);
+  if (forecast.limit_bytes <= 0) return;
+  gauge(limit_, "millrace_job_state_limit_bytes", "settings.state.limit.", static_cast<double>(forecast.limit_bytes));
+  gauge(limit_reached_, "millrace_job_state_limit_reached_seconds",
+        "When the state reaches its limit at its growth; +Inf: not in sight.",
+        forecast.reached_in_ms < 0 ? std::numeric_limits<double>::infinity()
+                                   : static_cast<double>(forecast.reached_in_ms) / 1000.0);
+}
+
+void JobMetrics::state_size(const StateSizeView& state) {
+  if (registry_ == nullptr) return;
+  StateSeries& series = states_sizes_[{state.step, state.name}];
+  if (!series.bytes) {
+    Labels labels = labels_;
+    labels.emplace_back("step", state.step);
+    labels.emplace_back("state", state.name);
+    const auto gauge = [&](const char* name, const char* help) {
+      return registry_->metric(MetricKind::kGauge, name, help, labels);
+    };
+    series.bytes = gauge("millrace_state_bytes", "Bytes of the state's rows in the last measured checkpoint.");
+    series.keys = gauge("millrace_state_keys", "Rows of the state in the last measured checkpoint.");
+    series.growth = gauge("millrace_state_growth_bytes_per_second", "Growth of the state between measurements.");
+  }
+  series.bytes->set(static_cast<double>(state.bytes));
+  series.keys->set(static_cast<double>(state.rows));
+  series.growth->set(state.bytes_per_second);
 }
 
 void JobMetrics::checkpoint_failed() { add_one(failed_); }

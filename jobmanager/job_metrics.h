@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/metrics.h"
-#include "jobmanager/job_state.h"
+#include "jobmanager/job_view.h"
 
 namespace millrace {
 
@@ -32,6 +34,8 @@ class JobMetrics {
   void checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64_t now_ms);
   void checkpoint_failed();
   void restarted(RestartCause cause);
+  void state_size(const StateForecast& forecast);
+  void state_size(const StateSizeView& state);
 
  private:
   MetricPtr states_[10];
@@ -41,6 +45,17 @@ class JobMetrics {
   MetricPtr bytes_;
   MetricPtr last_completed_;
   MetricPtr restarts_[kRestartCauses];
+  MetricPtr growth_;
+  MetricPtr limit_;
+  MetricPtr limit_reached_;
+  struct StateSeries {
+    MetricPtr bytes;
+    MetricPtr keys;
+    MetricPtr growth;
+  };
+  MetricRegistry* registry_ = nullptr;
+  Labels labels_;
+  std::map<std::pair<std::string, std::string>, StateSeries> states_sizes_;  // by step and name
 };
 
 }  // namespace millrace

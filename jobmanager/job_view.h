@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "jobmanager/job_state.h"
+#include "jobmanager/state_forecast.h"
 #include "state/protocol/task_snapshot.h"
 
 namespace millrace {
@@ -56,6 +57,15 @@ struct OperationView {
   std::optional<JobFailure> failure{};  // when done badly
 };
 
+/// One named state of the newest measured checkpoint.
+struct StateSizeView {
+  std::string step;
+  std::string name;
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  double bytes_per_second = 0;  // since the measurement before
+};
+
 struct JobView {
   std::string job_id;
   std::string name;
@@ -80,6 +90,8 @@ struct JobView {
   std::vector<CheckpointView> recent_checkpoints{};  // newest first, at most 10
   std::vector<JobFailure> failures{};                // newest first, at most 16
   std::vector<OperationView> operations{};           // newest first, at most 32
+  StateForecast state_size{};                        // of the whole job, as its checkpoints hold it
+  std::vector<StateSizeView> state_sizes{};          // of each state, measured every few seconds
 };
 
 }  // namespace millrace

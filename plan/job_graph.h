@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "data/types.h"
 #include "plan/expr/expression.h"
 #include "plan/options.h"
+#include "plan/state_schema.h"
 
 namespace millrace {
 
@@ -90,6 +92,7 @@ struct SinkConfig {
   OnError on_error = OnError::kFail;
   uint32_t subtasks_max = 0;  // set by check_sink when only so many subtasks are possible (one file: 1); 0: any
   bool cuts_back = false;     // set by check_sink: exactly once by cutting output back on restore, without commits
+  std::vector<StateSchema> states;  // set by check_sink: what the sink keeps when it does not settle epochs
   /// Epochs are published after their checkpoint, and the job waits for that.
   [[nodiscard]] bool settles_epochs() const { return delivery == Delivery::kExactlyOnce && !cuts_back; }
 };
@@ -115,9 +118,11 @@ struct Node {
   uint32_t parallelism = 1;
   bool stateful = false;
   OnError on_error = OnError::kFail;
-  std::string detail;    // one line for `plan`
-  std::string was;       // the id under which older checkpoints hold this step's state
-  int64_t delay_ms = 0;  // event time that a row waits here (a window's size)
+  std::string detail;                            // one line for `plan`
+  std::string was;                               // the id under which older checkpoints hold this step's state
+  std::map<std::string, std::string> was_names;  // columns, results and states: name -> its name in older checkpoints
+  std::vector<StateSchema> states;               // what it keeps
+  int64_t delay_ms = 0;                          // event time that a row waits here (a window's size)
   Position position;
   std::shared_ptr<const SourceConfig> source;
   std::shared_ptr<const SinkConfig> sink;
@@ -148,6 +153,13 @@ struct RestartSettings {
   int64_t reset_after_ms = 600'000;
 };
 
+enum class OnStateLimit : uint8_t { kAlert, kFail };
+
+struct StateSettings {
+  int64_t limit_bytes = 0;  // of a checkpoint's rows; 0: none
+  OnStateLimit on_limit = OnStateLimit::kAlert;
+};
+
 struct JobSettings {
   uint32_t parallelism = 1;
   uint32_t max_parallelism = 128;
@@ -155,6 +167,7 @@ struct JobSettings {
   int64_t buffer_timeout_ms = 5;
   CheckpointSettings checkpoint;
   RestartSettings restart;
+  StateSettings state;
 };
 
 struct JobGraph {

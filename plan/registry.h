@@ -79,7 +79,8 @@ struct BoundOperator {
   std::vector<Partitioning> partitioning{};          // per input
   std::vector<std::vector<uint32_t>> key_columns{};  // per input, for kHash
   bool stateful = false;
-  bool single_subtask = false;  // global operators
+  std::vector<StateSchema> states{};  // what it keeps: one per state of its snapshots
+  bool single_subtask = false;        // global operators
   std::string detail{};
   /// What the step reads, so that sources decode nothing else: per input, the columns that are read whatever is
   /// consumed. Without it every column counts as read.

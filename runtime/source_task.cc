@@ -12,11 +12,11 @@ namespace {
 
 constexpr int64_t kHeldRetryMs = 20;
 
-StateDescriptor splits_state(const std::string& step) {
-  return {.step = step,
+StateDescriptor splits_state(const SourceTaskConfig& config) {
+  return {.step = config.step,
           .name = "splits",
           .kind = StateKind::kSplit,
-          .layout = "split STRING -> max_timestamp BIGINT, watermark BIGINT, state BYTES"};
+          .layout = state_layout(splits_schema(config.source->connector))};
 }
 
 constexpr int64_t kReportEveryMs = 500;
@@ -38,7 +38,7 @@ SourceTask::SourceTask(SourceTaskConfig config, SourceReaderPtr reader, DecoderP
       rate_(config_.source->rate_limit / std::max(1U, config_.context.parallelism)) {}
 
 Status SourceTask::load(const RestoredState& restored) {
-  return restored.visit(splits_state(config_.step), {}, config_.context.subtask, config_.context.parallelism,
+  return restored.visit(splits_state(config_), {}, config_.context.subtask, config_.context.parallelism,
                         [&](uint32_t, std::string_view key, std::string_view value) -> Status {
                           ByteReader in(value);
                           SplitWatermarks::Saved saved;
@@ -298,7 +298,7 @@ int64_t SourceTask::next_wakeup_ms() const {
 }
 
 SnapshotPartPtr SourceTask::snapshot(int64_t checkpoint_id) {
-  auto part = std::make_unique<RowsSnapshot>(splits_state(config_.step));
+  auto part = std::make_unique<RowsSnapshot>(splits_state(config_));
   std::vector<SplitState> states;
   for (uint32_t split = 0; split < reader_->split_count(); ++split) {
     const SplitWatermarks::Saved saved = watermarks_.saved(split);

@@ -128,6 +128,7 @@ Status build_operator(const TaskBuild& build, const Node& node, Stage& stage, Op
   context.clock = build.config.clock;
   context.waker = &build.waker;
   context.restored = build.config.restored.get();
+  context.states = &node.states;
   context.metrics = {
       .late_records = series.counter("millrace_step_late_records_total", "Rows behind the watermark."),
       .errors =

@@ -13,19 +13,13 @@
 
 #include "core/status.h"
 #include "data/key_format.h"
+#include "plan/state_schema.h"
 #include "state/protocol/task_snapshot.h"
 
 namespace millrace {
 
-/// How rows find their subtask after a rescale.
-enum class StateKind : uint8_t {
-  kKeyed,  // by key group
-  kSplit,  // by the owner of the source split whose id is the row's key; every subtask sees all rows and takes its own
-  kSubtask,  // by number: a row of key group i (= old subtask index) goes to subtask i mod parallelism (sink lanes)
-};
-
-/// Names a state inside a snapshot. `layout` is a text of key and value types; a different layout on restore is
-/// refused.
+/// Names a state inside a snapshot. `layout` says what lies in key and value (plan/state_schema.h); a different one on
+/// restore is converted or refused before the task starts (state/protocol/state_plan.h).
 struct StateDescriptor {
   std::string step;  // step id
   std::string name;  // state name inside the step, such as "window" or "splits"

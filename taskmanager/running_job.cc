@@ -1,10 +1,10 @@
 #include "taskmanager/running_job.h"
 
 #include "plan/planner.h"
+#include "runtime/state_rows/migrated_state.h"
 #include "state/checkpoint_store.h"
 #include "state/snapshot_file.h"
 #include "taskmanager/network/data_network.h"
-#include "taskmanager/restored_steps.h"
 
 namespace millrace {
 
@@ -31,6 +31,17 @@ Status check_storage(FileSystem& fs, const DeployJob& message) {
   return make_error(ErrorCode::kMissingState,
                     "this task manager does not see the job's directory " + message.job_directory,
                     "mount the same directory under the same path on every machine, or change checkpoint.dir");
+}
+
+/// The same plan as the job manager made before it deployed: nothing is refused here that it let pass.
+Result<std::shared_ptr<const RestoredState>> restored_state(const TaskManagerConfig& config, const DeployJob& message,
+                                                            const JobGraph& graph) {
+  MR_ASSIGN(auto snapshots, RestoredSnapshots::open(*config.fs, message.job_directory, message.restore,
+                                                    graph.settings.max_parallelism));
+  StatePlan plan =
+      plan_state({graph.settings.max_parallelism, snapshots->states(), !snapshots->stores().empty()}, graph);
+  MR_TRY(check_state_plan(plan, message.allow_dropped_state));
+  return migrated_state(std::move(snapshots), std::move(plan), config.registry->plan.functions);
 }
 
 }  // namespace
@@ -64,11 +75,7 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
   deployment.events = this;
   deployment.wrap_sink = config.wrap_sink;
   if (message.restore_checkpoint != 0) {
-    MR_ASSIGN(auto snapshots,
-              RestoredSnapshots::open(*config.fs, message.job_directory, message.restore, max_parallelism));
-    const std::vector<SnapshotStateInfo> states = snapshots->states();
-    MR_TRY(check_restored_steps(states, *deployment.graph, message.allow_dropped_state));
-    deployment.restored = with_former_ids(std::move(snapshots), states, *deployment.graph);
+    MR_ASSIGN(deployment.restored, restored_state(config, message, *deployment.graph));
   }
   snapshots_ = std::make_unique<SnapshotThread>(
       SnapshotThread::Target{config.fs, message.job_directory, message.attempt, max_parallelism},

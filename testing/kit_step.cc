@@ -114,6 +114,7 @@ Result<Node> bind_single_step(const Registry& registry, const std::string& step,
     node.outputs.push_back({"dead_letter", step_dead_letter_schema(), Changelog::kAppend, {}});
   }
   node.stateful = bound->stateful;
+  node.states = bound->states;
   node.config = bound->config;
   for (size_t i = 0; i < inputs.size(); ++i) {
     NodeInput input;

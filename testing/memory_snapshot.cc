@@ -1,5 +1,7 @@
 #include "testing/memory_snapshot.h"
 
+#include "runtime/state_rows/state_text.h"
+
 namespace millrace {
 
 Status MemorySnapshot::begin(const StateDescriptor& state) {
@@ -41,6 +43,19 @@ size_t MemorySnapshot::rows() const {
   size_t rows = 0;
   for (const State& state : states_) rows += state.rows.size();
   return rows;
+}
+
+Status MemorySnapshot::check_layouts(const FunctionRegistry& functions) const {
+  for (const State& state : states_) {
+    const StateDescriptor& found = state.descriptor;
+    if (!parse_state_layout(found.layout, found.name, found.kind)) {
+      return make_error(ErrorCode::kIncompatibleState,
+                        "state `" + found.name + "` has no layout that can be read: " + found.layout);
+    }
+    const auto text = StateText::make(found.layout, found.name, found.kind, functions);
+    for (const Row& row : state.rows) MR_TRY(text->row(row.key, row.value));
+  }
+  return {};
 }
 
 }  // namespace millrace

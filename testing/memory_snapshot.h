@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/expr/function_registry.h"
 #include "state/snapshot.h"
 
 namespace millrace {
@@ -18,6 +19,8 @@ class MemorySnapshot final : public SnapshotWriter, public RestoredState {
   Status visit(const StateDescriptor& expected, KeyGroupRange groups, uint32_t subtask, uint32_t parallelism,
                const RowVisitor& visitor) const override;
   [[nodiscard]] size_t rows() const;
+  /// Reads every row by the layout of its state: kCorruptState where bind() describes other bytes than were written.
+  [[nodiscard]] Status check_layouts(const FunctionRegistry& functions) const;
 
  private:
   struct Row {

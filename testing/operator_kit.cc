@@ -195,6 +195,7 @@ Status KitRun::open(uint32_t parallelism, const RestoredState* restored) {
     context.clock = &clock_;
     context.waker = &waker_;
     context.restored = restored;
+    context.states = &node_.states;
     MR_TRY(opened[i].op->open(context));
     // What went downstream before the restore is still true afterwards.
     opened[i].forwarded = forwarded;
@@ -298,6 +299,7 @@ Status KitRun::disturb() {
     for (SnapshotPartPtr& part : taken) parts.push_back(std::move(part));
   }
   for (const SnapshotPartPtr& part : parts) MR_TRY(part->write(*snapshot_));
+  MR_TRY(snapshot_->check_layouts(registry_.plan.functions));
   const auto now = static_cast<uint32_t>(subtasks_.size());
   const bool global = std::ranges::any_of(
       node_.inputs, [](const NodeInput& input) { return input.partitioning == Partitioning::kGlobal; });

@@ -10,8 +10,6 @@ namespace {
 
 constexpr size_t kRollingFlushBytes = 64 * 1024;
 constexpr int64_t kRollingFlushMs = 1000;
-constexpr std::string_view kRollingLayout = "directory, job, lane: number, length";
-
 /// What a checkpoint knows of a lane (= the subtask that began it): its files below `number` are complete, file
 /// `number` has `length` bytes, later ones do not exist.
 struct RollingPosition {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plan/job_graph.h"
@@ -22,6 +23,12 @@ struct FileSinkOptions {
   uint64_t roll_bytes = 0;  // 0: never
   int64_t roll_every_ms = 0;
 };
+
+// Layouts of what they keep.
+inline constexpr std::string_view kSingleFileLayout = "path, length";
+inline constexpr std::string_view kRollingLayout = "directory, job, lane: number, length";
+/// With the columns, because lines are kept as they are written.
+std::string final_state_layout(const Schema& schema);
 
 /// One file: appended; a restore cuts it back to the checkpoint's length, so that it is complete and without repetition
 /// when the job has finished. A reader that looks before may see rows that a crash takes back.

@@ -15,13 +15,14 @@ class FinalStateWriter final : public SinkWriter {
       : options_(std::move(options)),
         encoder_(std::move(encoder)),
         upsert_(changelog == Changelog::kUpsert && !key.empty()),
-        key_(std::move(key)) {
+        key_(std::move(key)),
+        layout_(final_state_layout(*schema)) {
     for (const Field& field : schema->fields) writers_.emplace_back(*field.type, JsonOutOptions{});
   }
 
   Status open(SinkContext& context) override {
     subtask_ = context.subtask;
-    state_ = {context.sink, "rows", StateKind::kSubtask, "sort key: count, line"};
+    state_ = {context.sink, "rows", StateKind::kSubtask, layout_};
     if (options_.if_exists == IfExists::kFail && context.restored == nullptr &&
         local_file_system().exists(options_.path))
       return make_error(ErrorCode::kRefusedByState, "the file " + options_.path + " exists",
@@ -112,6 +113,7 @@ class FinalStateWriter final : public SinkWriter {
   std::vector<uint32_t> key_;
   std::vector<JsonValueWriter> writers_;
   std::map<std::string, Row> rows_;  // by sort key
+  std::string layout_;
   StateDescriptor state_;
   uint32_t subtask_ = 0;
   std::string sort_key_;
@@ -119,6 +121,12 @@ class FinalStateWriter final : public SinkWriter {
 };
 
 }  // namespace
+
+std::string final_state_layout(const Schema& schema) {
+  std::string text = "sort key: count, line of";
+  for (const Field& field : schema.fields) text += " " + field.name + " " + field.type->to_string();
+  return text;
+}
 
 SinkWriterPtr make_final_state_writer(FileSinkOptions options, EncoderPtr encoder, SchemaPtr schema,
                                       Changelog changelog, std::vector<uint32_t> key) {

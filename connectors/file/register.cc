@@ -78,6 +78,9 @@ void check_file_sink(const OptionValues& options, SinkConfig& config, Diagnostic
   if (!directory || final_state) config.subtasks_max = 1;
   config.cuts_back = !directory || final_state;
   if (is_object_path(options.text("path"))) check_s3_sink(options, config, diagnostics);
+  config.states = {final_state  ? opaque_schema("rows", StateKind::kSubtask, final_state_layout(*config.schema))
+                   : !directory ? opaque_schema("file", StateKind::kSubtask, kSingleFileLayout)
+                                : opaque_schema("files", StateKind::kSubtask, kRollingLayout)};
   if (directory && final_state)
     diagnostics.error(ErrorCode::kConnectorOption, at, "`final: true` writes one file; the path names a directory",
                       "leave the `/` at the end out");

@@ -8,7 +8,6 @@ namespace {
 
 constexpr size_t kSingleFileFlushBytes = 64 * 1024;
 constexpr int64_t kSingleFileFlushMs = 1000;  // rows become visible at least that often while rows come
-constexpr std::string_view kSingleFileLayout = "path, length";
 
 /// Makes the file durable; the position was captured before.
 class SingleFilePart final : public SnapshotPart {

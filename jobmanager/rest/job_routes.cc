@@ -26,6 +26,27 @@ Json failure_json(const JobFailure& failure) {
           {"at", failure.at_ms}};
 }
 
+Json state_size_json(const JobView& view) {
+  const StateForecast& size = view.state_size;
+  Json states = Json::array();
+  for (const StateSizeView& one : view.state_sizes) {
+    states.push_back({{"step", one.step},
+                      {"state", one.name},
+                      {"rows", one.rows},
+                      {"bytes", one.bytes},
+                      {"growth_bytes_per_second", one.bytes_per_second}});
+  }
+  Json json{{"bytes", size.bytes},
+            {"growth_bytes_per_second", size.bytes_per_second},
+            {"text", forecast_text(size)},
+            {"states", std::move(states)}};
+  if (size.limit_bytes > 0) {
+    json["limit_bytes"] = size.limit_bytes;
+    json["limit_reached_in_ms"] = size.reached_in_ms < 0 ? Json() : Json(size.reached_in_ms);
+  }
+  return json;
+}
+
 Json job_json(const JobView& view) {
   Json json{{"id", view.job_id},
             {"name", view.name},
@@ -47,6 +68,7 @@ Json job_json(const JobView& view) {
                 {"duration_ms", view.last_checkpoint_duration_ms},
                 {"bytes", view.last_checkpoint_bytes}}}}}};
   if (view.failure) json["failure"] = failure_json(*view.failure);
+  if (view.last_checkpoint_id > 0) json["state_size"] = state_size_json(view);
   return json;
 }
 

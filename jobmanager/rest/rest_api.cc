@@ -11,6 +11,7 @@ HttpServer::Handler rest_handler(RestConfig config) {
   table->add(root_routes());
   table->add(job_routes());
   table->add(event_routes());
+  table->add(state_routes());
   table->add(submit_routes());
   table->add(verb_routes());
   for (const char* prefix : {"", "/v1"}) {

@@ -13,6 +13,7 @@
 #include "http/server.h"
 #include "jobmanager/job_control.h"
 #include "jobmanager/rest/access.h"
+#include "jobmanager/rest/state_query.h"
 #include "plan/registry.h"
 
 namespace millrace {
@@ -30,6 +31,7 @@ struct RestConfig {
   RestAccess access;
   /// What /readyz answers: whether, and why. Empty: always ready.
   std::function<std::pair<bool, std::string>()> ready;
+  std::function<Result<std::string>(const StateQuery&)> read_state;  // the body of /state, as JSON
 };
 
 /// What functions of routes see.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/nearest.h"
+#include "plan/expr/ast_text.h"
 #include "plan/expr/checker.h"
 #include "plan/expr/type_rules.h"
 
@@ -262,6 +263,7 @@ TypedExprPtr ExpressionChecker::check_aggregate(const Ast& ast, const AggregateS
   }
   if (failed_) return nullptr;
   call.type = resolved->type;
+  call.text = ast_text(ast);
   Node made = node(ExprKind::kColumn, ast, call.type);
   made->column = static_cast<uint32_t>(aggregates_->first_column + aggregates_->calls.size());
   aggregates_->calls.push_back(std::move(call));

@@ -90,8 +90,8 @@ struct Scope {
   };
   std::vector<Entry> columns;
   std::vector<Parameter> parameters;  // among them kTimeZoneParameter, where the job's time zone is not UTC
-  bool allow_watermark = false;   // CURRENT_WATERMARK() may be used
-  bool allow_timer_time = false;  // TIMER_TIME() may be used
+  bool allow_watermark = false;       // CURRENT_WATERMARK() may be used
+  bool allow_timer_time = false;      // TIMER_TIME() may be used
 
   static Scope of(const Schema& schema);
 };
@@ -115,6 +115,8 @@ struct AggregateCall {
   TypedExprPtr filter;             // FILTER (WHERE …); may be null
   bool distinct = false;
   TypePtr type;
+  std::string text;    // as it is written, in one spelling (plan/expr/ast_text.h)
+  std::string output;  // the column that it belongs to, as the operator says
 };
 
 /// An `aggregate:` entry such as `SUM(a) / COUNT(*)`: its calls, and the expression over their results. The scope of

@@ -150,12 +150,17 @@ const OptionList& state_fields() {
        .default_text = "auto",
        .choices = {"auto", "memory", "rocksdb"},
        .help = "auto means memory in this build."},
-      {.name = "limit", .kind = OptionKind::kBytes, .min = 1, .help = "Most memory for keyed state."},
+      {.name = "limit",
+       .kind = OptionKind::kBytes,
+       .min = 1,
+       .help = "Most state that the job may keep, as its checkpoints hold it. Status, doctor and metrics show when it "
+               "will be reached at the growth of the last checkpoints.",
+       .example = "20GB"},
       {.name = "on_limit",
        .kind = OptionKind::kChoice,
        .default_text = "fail",
-       .choices = {"fail"},
-       .help = "What happens at the limit."},
+       .choices = {"fail", "alert"},
+       .help = "At the limit: the job fails (its last checkpoint stays), or only log, doctor and metrics say it."},
   };
   return fields;
 }
@@ -334,7 +339,21 @@ const OptionList& step_fields() {
        .default_text = "fail",
        .choices = {"fail", "skip", "dead_letter"},
        .help = "What happens to a row whose expression fails; dead_letter sends it to `<step>.dead_letter`."},
-      {.name = "was", .kind = OptionKind::kText, .help = "The id under which older checkpoints hold the step's state."},
+      {.name = "was",
+       .kind = OptionKind::kTree,
+       .help = "The id under which older checkpoints hold the step's state; or `step:` with that id and `names:` with "
+               "the former names of its columns, results and states.",
+       .example = "{step: totals, names: {spent: total}}"},
+  };
+  return fields;
+}
+
+const OptionList& was_fields() {
+  static const OptionList fields{
+      {.name = "step", .kind = OptionKind::kText, .help = "The former id; without it the id stayed."},
+      {.name = "names",
+       .kind = OptionKind::kTree,
+       .help = "The name now, the name in older checkpoints: of columns, results of aggregates, states of `process`."},
   };
   return fields;
 }

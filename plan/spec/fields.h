@@ -23,6 +23,7 @@ const OptionList& restart_fields(std::string_view strategy);
 const OptionList& source_fields();
 const OptionList& event_time_fields();
 const OptionList& step_fields();
+const OptionList& was_fields();
 const OptionList& sink_fields();
 const OptionList& test_fields();
 /// Beside a format's own options: `type`, and for sources `bad_record`.

@@ -53,9 +53,9 @@ void read_state(SpecContext& context, const Located& map) {
   if (values.text("backend") == "rocksdb") {
     not_supported(context, values.located("backend"), "the state backend `rocksdb` is not supported by this build");
   }
-  if (values.has("limit")) {
-    not_supported(context, values.located("limit"), "a limit for state is not supported by this build");
-  }
+  StateSettings& out = context.graph.settings.state;
+  out.limit_bytes = values.integer("limit");
+  out.on_limit = values.text("on_limit") == "alert" ? OnStateLimit::kAlert : OnStateLimit::kFail;
 }
 
 RestartSettings::Strategy restart_strategy_of(std::string_view name) {

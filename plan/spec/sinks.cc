@@ -24,6 +24,9 @@ class SinkReaderOfSpec {
     node_.id = entry_.key;
     node_.position = entry_.key_position;
     const bool ok = read_config();
+    node_.states = config_.settles_epochs()
+                       ? std::vector<StateSchema>{opaque_schema("lanes", StateKind::kSubtask, kLaneLayout)}
+                       : config_.states;
     node_.sink = std::make_shared<const SinkConfig>(std::move(config_));
     context_.add_node(std::move(node_), !ok);
   }

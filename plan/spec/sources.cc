@@ -23,6 +23,7 @@ class SourceReaderOfSpec {
     node_.position = entry_.key_position;
     const bool ok = read_config();
     if (ok) add_ports();
+    node_.states = {splits_schema(config_.connector)};
     node_.source = std::make_shared<const SourceConfig>(std::move(config_));
     context_.add_node(std::move(node_), !ok);
   }

@@ -112,10 +112,31 @@ class StepReader {
     node_.on_error = on_error == "skip"          ? OnError::kSkip
                      : on_error == "dead_letter" ? OnError::kDeadLetter
                                                  : OnError::kFail;
-    node_.was = common.text("was");
+    read_was(common);
     const bool inputs_ok = find_inputs(common);
     if (!inputs_ok || !options_ok || !find_keys(common)) return false;
     return bind(common, options);
+  }
+
+  /// `was: old_id`, or `was: {step: old_id, names: {new: old}}`.
+  void read_was(const OptionValues& common) {
+    if (!common.has("was")) return;
+    const Located& was = common.located("was");
+    if (was.is_scalar()) {
+      node_.was = was.text;
+      return;
+    }
+    const OptionValues values = read_options(was, was_fields(), "`was`", context_.diagnostics);
+    node_.was = values.text("step");
+    for (const Located::Entry& entry : values.located("names").entries) {
+      if (!entry.value.is_scalar()) {
+        context_.diagnostics.error(
+            ErrorCode::kWrongShape, entry.value.position,
+            "`names` of `was` needs texts such as `{spent: total}`: the name now, the name then");
+        continue;
+      }
+      node_.was_names[entry.key] = entry.value.text;
+    }
   }
 
   // ---- inputs
@@ -289,6 +310,7 @@ class StepReader {
       node_.outputs.push_back({"dead_letter", step_dead_letter_schema(), Changelog::kAppend, {}});
     }
     node_.stateful = bound.stateful;
+    node_.states = std::move(bound.states);
     node_.detail = std::move(bound.detail);
     node_.delay_ms = bound.delay_ms;
     reads_ = std::move(bound.reads);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "plan/state_schema.h"
 #include "runtime/exactly_once/segment.h"
 #include "state/protocol/commit_decision.h"
 
@@ -34,8 +35,6 @@ struct LaneState {
   std::optional<EpochPart> remembered;
   std::deque<std::shared_ptr<const LaneEntry>> entries;  // by epoch
 };
-
-inline constexpr std::string_view kLaneLayout = "job: marker, entries (epoch, file, length, rows, target, parts) v1";
 
 std::string encode_lane(const LaneState& lane);
 Result<LaneState> decode_lane(uint32_t lane, std::string_view bytes);

@@ -26,9 +26,6 @@ Result<std::shared_ptr<AggregateRow>> AggregateRow::make(const std::vector<Aggre
     part.type = call.type;
     part.arg_count = call.args.size();
     row->bytes_ += aligned_bytes(part.function->bytes());
-    row->layout_ += (row->layout_.empty() ? "" : ", ") + call.name + (call.distinct ? "(DISTINCT" : "(");
-    for (const TypePtr& type : types) row->layout_ += " " + type->to_string();
-    row->layout_ += ")";
     if (call.filter) {
       MR_ASSIGN(part.filter, Predicate::make(call.filter));
       MR_ASSIGN(part.filtered_args, Evaluator::make(call.args));

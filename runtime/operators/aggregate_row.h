@@ -37,8 +37,6 @@ class AggregateRow {
 
   void save(const char* state, ByteWriter& out) const;
   Status load(ByteReader& in, char* state, BlobPool& blobs) const;
-  /// Names and argument types of the calls: part of the state's layout.
-  [[nodiscard]] const std::string& layout() const { return layout_; }
 
  private:
   struct Part {
@@ -59,7 +57,6 @@ class AggregateRow {
   std::vector<ColumnPtr> args_;
   ArenaPtr arena_;
   uint32_t bytes_ = 0;
-  std::string layout_;
   std::vector<uint32_t> rows_;
   std::vector<char*> states_;
   std::vector<uint32_t> positions_;

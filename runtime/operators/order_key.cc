@@ -57,6 +57,12 @@ std::optional<OrderBy> bind_order_by(const BindContext& context, const Located& 
   return order;
 }
 
+std::string order_text(const Located& list) {
+  std::string text = list.text;
+  for (const Located& item : list.items) text += (text.empty() ? "" : ", ") + item.text;
+  return text;
+}
+
 Result<std::unique_ptr<OrderKeys>> OrderKeys::make(const OrderBy& order) {
   auto keys = std::make_unique<OrderKeys>();
   MR_ASSIGN(keys->evaluator_, Evaluator::make(order.expressions));

@@ -19,6 +19,9 @@ struct OrderBy {
 /// A text or a list of texts, each `expression [ASC|DESC]`. Nothing after reporting.
 std::optional<OrderBy> bind_order_by(const BindContext& context, const Located& list);
 
+/// As it is written, in one line.
+std::string order_text(const Located& list);
+
 /// Order keys of the rows of a batch.
 class OrderKeys {
  public:

@@ -119,6 +119,12 @@ void append_json_value(std::string& out, const DataType& type, const Column& col
 
 }  // namespace
 
+void append_value_text(std::string& out, const DataType& type, const Column& column, uint32_t row) {
+  append_json_value(out, type, column, row);
+}
+
+void append_quoted_text(std::string& out, std::string_view text) { append_json_text(out, text); }
+
 std::string row_text(const Batch& batch, const Schema& schema, uint32_t row) {
   std::string out = "{";
   for (size_t i = 0; i < schema.size(); ++i) {

@@ -19,13 +19,12 @@ namespace millrace {
 template <class T, class Codec>
 class TimedRows : public Operator {
  public:
-  TimedRows(RowInput input, std::string kind, std::string layout)
-      : input_(std::move(input)), kind_(std::move(kind)), layout_(std::move(layout)) {}
+  TimedRows(RowInput input, std::string kind) : input_(std::move(input)), kind_(std::move(kind)) {}
 
   Status open(const OperatorContext& context) override {
     context_ = context;
-    store_ = std::make_unique<Store>(StateDescriptor{context.step, kind_, StateKind::kKeyed, layout_});
-    progress_ = {context.step, kind_ + "_progress", StateKind::kSplit, "watermark, arrival"};
+    store_ = std::make_unique<Store>(context.state(kind_));
+    progress_ = context.state(kind_ + "_progress", StateKind::kSplit);
     if (context.restored == nullptr) return {};
     MR_TRY(store_->restore(context));
     for (auto& [key, state] : store_->map()) timers_of(key, state);
@@ -101,7 +100,6 @@ class TimedRows : public Operator {
 
  private:
   std::string kind_;
-  std::string layout_;
   StateDescriptor progress_;
 };
 

@@ -50,10 +50,14 @@ struct OperatorContext {
   uint32_t max_parallelism = kDefaultMaxParallelism;
   KeyGroupRange key_groups{0, kDefaultMaxParallelism};
   Clock* clock = nullptr;
-  Waker* waker = nullptr;                   // notify() after kBlocked
-  const RestoredState* restored = nullptr;  // null on a fresh start
-  TaskStore* store = nullptr;               // where keyed state goes that leaves memory; null: nowhere
-  StepMetrics metrics;                      // members may be null in tests
+  Waker* waker = nullptr;                            // notify() after kBlocked
+  const RestoredState* restored = nullptr;           // null on a fresh start
+  TaskStore* store = nullptr;                        // where keyed state goes that leaves memory; null: nowhere
+  StepMetrics metrics;                               // members may be null in tests
+  const std::vector<StateSchema>* states = nullptr;  // what bind() described; null in tests
+
+  /// The descriptor of one of the step's states. REQUIRES: bind() described it.
+  [[nodiscard]] StateDescriptor state(std::string_view name, StateKind kind = StateKind::kKeyed) const;
 };
 
 class Operator {

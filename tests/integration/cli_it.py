@@ -121,8 +121,8 @@ def test_a_job_of_a_cluster_is_driven_by_commands(env):
     wait_until(lambda: json.loads(call(address, "status", "numbers", "--output", "json").stdout)["state"] == "RUNNING",
                "the job runs again")
     assert re.search(r"^per_key +window +3 ", call(address, "status", "numbers").stdout, re.M)
-    path.write_text(job("numbers", parallelism=2).replace("newest: MAX(id)", "newest: MAX(id), oldest: MIN(id)"))
-    assert "E0401" in call(address, "upgrade", "numbers", str(path), expect=4).stderr  # state of another shape
+    path.write_text(job("numbers", parallelism=2).replace("newest: MAX(id)", "newest: MIN(id)"))
+    assert "E0401" in call(address, "upgrade", "numbers", str(path), expect=4).stderr  # state of another meaning
     path.write_text(job("numbers", parallelism=2).replace("interval: 200ms", "interval: 300ms"))
     call(address, "upgrade", "numbers", str(path))
     assert "300ms" in http(address, "/api/v1/jobs/numbers/spec")[1]

@@ -94,10 +94,10 @@ def test_a_plan_against_a_checkpoint_says_what_happens_to_state(env):
     job.stop()
     checkpoint = max((job.directory / "checkpoints" / "commands").glob("chk-*"), key=lambda path: int(path.name[4:]))
     text = command(env, "plan", "job.yaml", "--against", str(checkpoint), text=JOB).stdout
-    assert "restored  counts" in text and "restored  numbers" in text, text
+    assert "restored    counts/window: " in text and "restored    numbers/splits: 1 rows" in text, text
     renamed = JOB.replace("id: counts", "id: sums")
     against = ["plan", "job.yaml", "--against", str(checkpoint)]
-    assert "dropped   counts" in command(env, *against, text=renamed, expect=4).stdout
+    assert "dropped     counts/window" in command(env, *against, text=renamed, expect=4).stdout
     known = renamed.replace("id: sums", "id: sums\n    was: counts")
     assert "held as counts" in command(env, *against, text=known).stdout
     assert "E0403" in command(env, "plan", "job.yaml", "--against", "nowhere", expect=4).stderr

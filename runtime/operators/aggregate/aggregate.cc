@@ -6,6 +6,7 @@
 
 #include "runtime/operators/aggregate/running_aggregate.h"
 #include "runtime/operators/binding.h"
+#include "runtime/operators/state_fields.h"
 #include "runtime/operators/window/bind.h"
 
 namespace millrace {
@@ -15,6 +16,25 @@ namespace {
 bool all_retract(const WindowConfig& window) {
   return std::ranges::all_of(window.calls,
                              [](const AggregateCall& call) { return call.function->retractable && !call.distinct; });
+}
+
+std::vector<StateSchema> aggregate_states(const WindowConfig& window, bool history) {
+  StateSchema state;
+  state.name = "aggregate";
+  state.form = "running aggregate";
+  state.key = {key_field(*window.input, window.keys)};
+  state.value = {state_field("rows", StateForm::kInt64), state_field("used", StateForm::kTime)};
+  for (StateField& field : aggregate_fields(window.calls, window.results, window.keys.size()))
+    state.value.push_back(std::move(field));
+  std::vector<StateSchema> states = {std::move(state), progress_schema("aggregate_progress")};
+  if (!history) return states;
+  StateSchema rows;
+  rows.name = "aggregate_rows";
+  rows.form = "running aggregate";
+  rows.key = {key_field(*window.input, window.keys)};
+  rows.value = {list_field("rows", {row_field("row", *window.input)})};
+  states.push_back(std::move(rows));
+  return states;
 }
 
 std::optional<BoundOperator> bind_aggregate(const BindContext& context) {
@@ -39,10 +59,8 @@ std::optional<BoundOperator> bind_aggregate(const BindContext& context) {
   }
   config->history = input.changelog != Changelog::kAppend && !all_retract(*window);
   config->ttl_ms = options.integer("ttl");
-  window->spec_text = "key(";
-  for (const TypePtr& type : window->key_types) window->spec_text += type->to_string() + " ";
-  window->spec_text += ")";
   BoundOperator bound;
+  bound.states = aggregate_states(*window, config->history);
   std::vector<uint32_t> upsert_key;
   for (uint32_t i = 0; i < window->keys.size(); ++i) upsert_key.push_back(i);
   bound.outputs = {config->append ? Port{"", window->output, Changelog::kAppend, {}}

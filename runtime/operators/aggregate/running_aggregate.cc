@@ -29,19 +29,20 @@ char* running_state(char* row) { return row + sizeof(RunningRow); }
 class RunningBase : public Operator {
  public:
   RunningBase(const std::shared_ptr<const RunningConfig>& running, const std::shared_ptr<AggregateRow>& aggregates,
-              std::unique_ptr<WindowOutput> output, const Node& node)
+              std::unique_ptr<WindowOutput> output)
       : running_(running),
         config_(running->window),
         aggregates_(aggregates),
         table_(static_cast<uint32_t>(sizeof(RunningRow)) + aggregates->bytes(), 0),
         rows_(config_, aggregates, std::move(output)),
         builder_(config_->output),
-        state_{node.id, "aggregate", StateKind::kKeyed, config_->spec_text + " | " + aggregates->layout()},
-        progress_state_{node.id, "aggregate_progress", StateKind::kSplit, "watermark, arrival"},
-        history_({node.id, "aggregate_rows", StateKind::kKeyed, "ROW by arrival"}) {}
+        history_(StateDescriptor{}) {}
 
   Status open(const OperatorContext& context) override {
     context_ = context;
+    state_ = context.state("aggregate");
+    progress_state_ = context.state("aggregate_progress", StateKind::kSplit);
+    if (running_->history) history_ = RowHistory(context.state("aggregate_rows"));
     rows_.open(context);
     if (context.restored == nullptr) return {};
     MR_TRY(table_.restore(state_, context, [this](char* row, ByteReader& in) {
@@ -395,8 +396,8 @@ class AppendAggregate final : public RunningBase {
 Result<OperatorPtr> make_running_aggregate(const std::shared_ptr<const RunningConfig>& config, const Node& node) {
   MR_ASSIGN(auto aggregates, AggregateRow::make(config->window->calls));
   MR_ASSIGN(auto output, WindowOutput::make(config->window, aggregates, node));
-  if (config->append) return std::make_unique<AppendAggregate>(config, aggregates, std::move(output), node);
-  return std::make_unique<ChangelogAggregate>(config, aggregates, std::move(output), node);
+  if (config->append) return std::make_unique<AppendAggregate>(config, aggregates, std::move(output));
+  return std::make_unique<ChangelogAggregate>(config, aggregates, std::move(output));
 }
 
 }  // namespace millrace

@@ -12,6 +12,7 @@
 #include "runtime/operators/binding.h"
 #include "runtime/operators/join/input.h"
 #include "runtime/operators/join/pairs.h"
+#include "runtime/operators/state_fields.h"
 
 namespace millrace {
 namespace {
@@ -25,7 +26,7 @@ class BroadcastOperator final : public Operator {
 
   Status open(const OperatorContext& context) override {
     context_ = context;
-    state_ = {context.step, "rules", StateKind::kSplit, "key BYTES, rule ROW"};
+    state_ = context.state("rules", StateKind::kSplit);
     if (context.restored == nullptr) return {};
     return context.restored->visit(state_, context.key_groups, context.subtask, context.parallelism,
                                    [&](uint32_t, std::string_view key, std::string_view value) -> Status {
@@ -183,6 +184,16 @@ bool bind_broadcast_select(const BindContext& context, const Located& tree, cons
   return ok;
 }
 
+std::vector<StateSchema> broadcast_states(const JoinConfig& config) {
+  StateSchema state;
+  state.name = "rules";
+  state.kind = StateKind::kSplit;
+  state.form = "broadcast";
+  state.key = {key_field(*config.inputs[kRulesSide], config.keys[kRulesSide])};
+  state.value = join_row_fields(*config.inputs[kRulesSide]);
+  return {std::move(state)};
+}
+
 std::optional<BoundOperator> bind_broadcast(const BindContext& context) {
   const Located& tree = context.options->located("broadcast");
   const OptionValues options = read_options(tree, broadcast_fields(), "`broadcast`", *context.diagnostics);
@@ -211,6 +222,7 @@ std::optional<BoundOperator> bind_broadcast(const BindContext& context) {
   bound.outputs = {Port{"", config->output, Changelog::kAppend, {}}};
   bound.partitioning = {Partitioning::kForward, Partitioning::kBroadcast};
   bound.stateful = true;
+  bound.states = broadcast_states(*config);
   bound.detail = fmt::format("{} with the rules of {}", context.inputs[0].name, context.inputs[1].name);
   bound.config = std::move(config);
   return bound;

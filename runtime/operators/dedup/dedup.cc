@@ -6,6 +6,7 @@
 #include "plan/option_reader.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/row_output.h"
+#include "runtime/operators/state_fields.h"
 #include "runtime/operators/timed_rows.h"
 
 namespace millrace {
@@ -42,7 +43,7 @@ struct DedupCodec {
 class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
  public:
   explicit DedupOperator(std::shared_ptr<const DedupConfig> config)
-      : TimedRows(RowInput(config->schema, config->keys), "dedup", "closed, time, ROW"),
+      : TimedRows(RowInput(config->schema, config->keys), "dedup"),
         config_(std::move(config)),
         kept_(config_->schema) {}
 
@@ -159,6 +160,17 @@ std::vector<OptionDescriptor> dedup_fields() {
   return {key, keep, by, within};
 }
 
+std::vector<StateSchema> dedup_states(const DedupConfig& config) {
+  StateSchema state;
+  state.name = "dedup";
+  state.form = "dedup";
+  state.rules = {{"keep", config.last ? "last" : "first"}, {"by", config.event_time ? "event_time" : "arrival"}};
+  state.key = {key_field(*config.schema, config.keys)};
+  state.value = {state_field("closed", StateForm::kFlag), state_field("time", StateForm::kTime),
+                 row_field("row", *config.schema)};
+  return {std::move(state), progress_schema("dedup_progress")};
+}
+
 std::optional<BoundOperator> bind_dedup(const BindContext& context) {
   const BindInput& input = context.inputs[0];
   const Located& tree = context.options->located("dedup");
@@ -186,6 +198,7 @@ std::optional<BoundOperator> bind_dedup(const BindContext& context) {
   bound.partitioning = {Partitioning::kHash};
   bound.key_columns = {config->keys};
   bound.stateful = true;
+  bound.states = dedup_states(*config);
   bound.detail = config->last ? "keeps the last" : "keeps the first";
   bound.config = std::move(config);
   return bound;

@@ -8,6 +8,7 @@
 #include "plan/option_text.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/join/config.h"
+#include "runtime/operators/join/states.h"
 
 namespace millrace {
 namespace {
@@ -324,6 +325,7 @@ class JoinBinder {
     result.partitioning = {Partitioning::kHash, Partitioning::kHash};
     result.key_columns = {config_->keys[0], config_->keys[1]};
     result.stateful = true;
+    result.states = join_states(*config_);
     result.delay_ms = config_->kind == JoinKind::kWindow ? config_->size_ms : 0;
     result.detail = fmt::format("{} {} join of {} and {}", options_.text("type"), options_.text("kind"),
                                 inputs_[0].name, inputs_[1].name);

@@ -99,8 +99,8 @@ class IntervalJoin final : public Operator {
 
 Status IntervalJoin::open(const OperatorContext& context) {
   context_ = context;
-  state_ = {context.step, "interval", StateKind::kKeyed, "left ROW, right ROW by time"};
-  progress_ = {context.step, "interval_progress", StateKind::kSplit, "watermark, arrival"};
+  state_ = context.state("interval");
+  progress_ = context.state("interval_progress", StateKind::kSplit);
   if (context.restored == nullptr) return {};
   MR_TRY(context.restored->visit(state_, context.key_groups, context.subtask, context.parallelism,
                                  [&](uint32_t, std::string_view key, std::string_view value) -> Status {

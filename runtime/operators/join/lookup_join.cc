@@ -44,7 +44,7 @@ class LookupJoin final : public Operator {
 
   Status open(const OperatorContext& context) override {
     context_ = context;
-    state_ = {context.step, "lookup_waiting", StateKind::kSubtask, "time BIGINT, key BYTES, row ROW"};
+    state_ = context.state("lookup_waiting", StateKind::kSubtask);
     MR_TRY(source_->open({context.step, context.subtask, context.clock, context.waker}));
     if (context.restored == nullptr) return {};
     return context.restored->visit(state_, context.key_groups, context.subtask, context.parallelism,

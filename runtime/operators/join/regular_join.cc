@@ -33,7 +33,7 @@ struct RegularCodec {
 class RegularJoin final : public StoredJoin<RegularState, RegularCodec> {
  public:
   RegularJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : StoredJoin(std::move(config), std::move(pairs), "regular", "left ROW, right ROW") {}
+      : StoredJoin(std::move(config), std::move(pairs), "regular") {}
 
  private:
   [[nodiscard]] bool semi_or_anti() const {

@@ -19,18 +19,13 @@ namespace millrace {
 template <class State, class Codec>
 class StoredJoin : public Operator {
  public:
-  StoredJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs, std::string state,
-             std::string layout)
-      : config_(std::move(config)),
-        pairs_(std::move(pairs)),
-        input_(*config_),
-        state_(std::move(state)),
-        layout_(std::move(layout)) {}
+  StoredJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs, std::string state)
+      : config_(std::move(config)), pairs_(std::move(pairs)), input_(*config_), state_(std::move(state)) {}
 
   Status open(const OperatorContext& context) override {
     context_ = context;
-    store_ = std::make_unique<Store>(StateDescriptor{context.step, state_, StateKind::kKeyed, layout_});
-    progress_ = {context.step, state_ + "_progress", StateKind::kSplit, "watermark, arrival"};
+    store_ = std::make_unique<Store>(context.state(state_));
+    progress_ = context.state(state_ + "_progress", StateKind::kSplit);
     if (context.restored == nullptr) return {};
     MR_TRY(store_->restore(context));
     for (const auto& [key, state] : store_->map()) timers_of(key, state);
@@ -105,7 +100,6 @@ class StoredJoin : public Operator {
   bool advancing_ = false;
   JoinInput input_;
   std::string state_;
-  std::string layout_;
   StateDescriptor progress_;
   std::map<int64_t, std::set<std::string, std::less<>>> timers_;
 };

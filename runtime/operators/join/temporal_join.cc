@@ -50,7 +50,7 @@ struct TemporalCodec {
 class TemporalJoin final : public StoredJoin<TemporalState, TemporalCodec> {
  public:
   TemporalJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : StoredJoin(std::move(config), std::move(pairs), "temporal", "left ROW by time, right ROW by time") {}
+      : StoredJoin(std::move(config), std::move(pairs), "temporal") {}
 
  private:
   Status take(uint32_t side, JoinInputRow& in) override {

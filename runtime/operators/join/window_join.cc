@@ -40,7 +40,7 @@ struct WindowCodec {
 class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
  public:
   WindowJoin(std::shared_ptr<const JoinConfig> config, std::unique_ptr<JoinPairs> pairs)
-      : StoredJoin(std::move(config), std::move(pairs), "window_join", "left ROW, right ROW by window end") {}
+      : StoredJoin(std::move(config), std::move(pairs), "window_join") {}
 
  private:
   Status take(uint32_t side, JoinInputRow& in) override {

@@ -9,6 +9,7 @@
 #include "plan/option_text.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/over/over_rows.h"
+#include "runtime/operators/state_fields.h"
 
 namespace millrace {
 namespace {
@@ -114,7 +115,10 @@ class OverBinder {
       context_.diagnostics->expression(text, compiled.error());
       return false;
     }
-    for (AggregateCall& call : compiled->calls) config_->calls.push_back(std::move(call));
+    for (AggregateCall& call : compiled->calls) {
+      call.output = entry.key;
+      config_->calls.push_back(std::move(call));
+    }
     config_->results.push_back(compiled->result);
     return add_output_field(context_, *schema_, entry.key, compiled->result->type, entry.key_position);
   }
@@ -155,8 +159,49 @@ class OverBinder {
     return add_output_field(context_, *schema_, entry.key, type, entry.key_position);
   }
 
+  std::string frame_text() const {
+    switch (config_->frame) {
+      case OverFrame::kRows:
+        return fmt::format("rows: {}", config_->preceding);
+      case OverFrame::kAllRows:
+        return "rows: unbounded";
+      case OverFrame::kRange:
+        return "range: " + format_duration(config_->preceding);
+      case OverFrame::kAllRange:
+        return "range: unbounded";
+      case OverFrame::kLag: {
+        int64_t most = 0;
+        for (const OverLag& lag : config_->lags) most = std::max(most, lag.offset);
+        return fmt::format("LAG over {} rows", most);
+      }
+    }
+    return {};
+  }
+
+  std::vector<StateSchema> states() const {
+    StateSchema state;
+    state.name = "over";
+    state.form = "over";
+    state.rules = {{"frame", frame_text()}};
+    state.key = {key_field(*config_->input, config_->keys)};
+    const StateField row = row_field("row", *config_->input);
+    const StateField time = state_field("time", StateForm::kTime);
+    state.value = {state_field("last", StateForm::kTime), state_field("clean_up", StateForm::kTime),
+                   list_field("timers", {time}), list_field("waiting", {time, list_field("rows", {row})}),
+                   list_field("handled", {time, row})};
+    std::vector<StateSchema> states = {state, progress_schema("over_progress")};
+    if (!config_->keeps_totals()) return states;
+    state.name = "over_totals";
+    state.value = {state_field("rows", StateForm::kUint64)};
+    for (StateField& field : aggregate_fields(config_->calls, config_->results, config_->input->size()))
+      state.value.push_back(std::move(field));
+    states.push_back(std::move(state));
+    return states;
+  }
+
   std::optional<BoundOperator> bound() {
     BoundOperator bound;
+    bound.states = states();
     config_->output = schema_;
     bound.outputs = {Port{"", schema_, Changelog::kAppend, {}}, Port{"late", config_->input, Changelog::kAppend, {}}};
     bound.partitioning = {config_->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};

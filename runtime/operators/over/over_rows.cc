@@ -78,7 +78,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   OverOperator(std::shared_ptr<const OverConfig> config, std::shared_ptr<AggregateRow> aggregates,
                std::unique_ptr<Evaluator> results, std::unique_ptr<Evaluator> values,
                std::unique_ptr<Evaluator> defaults)
-      : TimedRows(RowInput(config->input, config->keys), "over", "last, clean-up, ROWs waiting, ROWs handled"),
+      : TimedRows(RowInput(config->input, config->keys), "over"),
         config_(std::move(config)),
         aggregates_(std::move(aggregates)),
         results_(std::move(results)),
@@ -90,7 +90,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
         late_(config_->input) {}
 
   Status open(const OperatorContext& context) override {
-    totals_state_ = {context.step, "over_totals", StateKind::kKeyed, aggregates_->layout()};
+    if (keeps_totals()) totals_state_ = context.state("over_totals");
     MR_TRY(TimedRows::open(context));
     if (context.restored == nullptr || !keeps_totals()) return {};
     return totals_.restore(totals_state_, context, [this](char* row, ByteReader& in) {
@@ -181,9 +181,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   [[nodiscard]] bool bounded() const {
     return config_->frame == OverFrame::kRows || config_->frame == OverFrame::kRange;
   }
-  [[nodiscard]] bool keeps_totals() const {
-    return config_->frame == OverFrame::kAllRows || config_->frame == OverFrame::kAllRange;
-  }
+  [[nodiscard]] bool keeps_totals() const { return config_->keeps_totals(); }
   static uint64_t& rows_of(char* row) { return *reinterpret_cast<uint64_t*>(row); }
 
   void forget_handled(OverState& state) const {

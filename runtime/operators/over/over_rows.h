@@ -27,6 +27,7 @@ struct OverConfig final : OperatorConfig {
   std::vector<AggregateCall> calls;
   std::vector<TypedExprPtr> results;  // scope: the input's columns, then the calls
   std::vector<OverLag> lags;          // kLag: instead of calls and results
+  [[nodiscard]] bool keeps_totals() const { return frame == OverFrame::kAllRows || frame == OverFrame::kAllRange; }
 };
 
 Result<OperatorPtr> make_over(std::shared_ptr<const OverConfig> config);

@@ -10,6 +10,7 @@
 #include "runtime/operators/binding.h"
 #include "runtime/operators/pattern/config.h"
 #include "runtime/operators/pattern/match_syntax.h"
+#include "runtime/operators/state_fields.h"
 
 namespace millrace {
 
@@ -256,9 +257,28 @@ class PatternBinder {
     return plain + source.substr(copied);
   }
 
+  std::vector<StateSchema> states() const {
+    StateSchema state;
+    state.name = "pattern";
+    state.form = "pattern";
+    state.rules = {{"match", config_->text}};
+    state.key = {key_field(*config_->input, config_->keys)};
+    const StateField row = row_field("row", *config_->input);
+    const StateField time = state_field("time", StateForm::kTime);
+    const std::vector<StateField> match = {
+        state_field("count", StateForm::kUint32),
+        list_field("steps", {state_field("at", StateForm::kUint32), state_field("row", StateForm::kUint64)})};
+    state.value = {state_field("next_row", StateForm::kUint64),
+                   list_field("waiting", {time, list_field("rows", {row})}),
+                   list_field("rows", {state_field("number", StateForm::kUint64), time, row}),
+                   list_field("open", match), list_field("complete", match)};
+    return {std::move(state), progress_schema("pattern_progress")};
+  }
+
   std::optional<BoundOperator> bound() {
     BoundOperator bound;
     config_->text = options_.text("match");
+    bound.states = states();
     bound.outputs = {Port{"", config_->output, Changelog::kAppend, {}},
                      Port{"late", config_->input, Changelog::kAppend, {}}};
     bound.partitioning = {config_->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};

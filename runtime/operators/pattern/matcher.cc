@@ -19,7 +19,7 @@ class PatternOperator final : public TimedRows<PatternState, PatternCodec> {
  public:
   PatternOperator(std::shared_ptr<const PatternConfig> config, std::vector<std::unique_ptr<MatchValues>> conditions,
                   std::vector<std::unique_ptr<MatchValues>> measures)
-      : TimedRows(RowInput(config->input, config->keys), "pattern", config->text),
+      : TimedRows(RowInput(config->input, config->keys), "pattern"),
         config_(std::move(config)),
         conditions_(std::move(conditions)),
         measures_(std::move(measures)),

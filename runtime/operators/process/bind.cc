@@ -9,6 +9,7 @@
 #include "plan/option_text.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/process/config.h"
+#include "runtime/operators/state_fields.h"
 
 namespace millrace {
 namespace {
@@ -93,7 +94,6 @@ class ProcessBinder {
       if (time != nullptr && time->text != "event" && time->text != "processing") {
         fail(ErrorCode::kBadValue, time->position, "`ttl_time` is `processing` or `event`");
       }
-      config_->layout += state.name + " " + state.type->to_string() + ", ";
       config_->states.push_back(std::move(state));
     }
   }
@@ -386,6 +386,33 @@ class ProcessBinder {
     std::shared_ptr<Schema> schema;
   };
 
+  /// The parts of key_state.h: ProcessCodec.
+  std::vector<StateSchema> states() const {
+    StateField cells = state_field("states", StateForm::kCells);
+    for (const ProcessState& state : config_->states) {
+      StateField cell = state_field(state.name, StateForm::kOptional);
+      cell.parts = {state_field("written", StateForm::kTime)};
+      if (state.is_map()) {
+        cell.parts.push_back(state_field("value", StateForm::kBytes));
+        cell.parts.push_back(list_field(
+            "entries", {value_field("key", state.type->children[0]), value_field("value", state.type->children[1])}));
+      } else {
+        cell.parts.push_back(value_field("value", state.type));
+        cell.parts.push_back(list_field("entries", {}));
+      }
+      cells.parts.push_back(std::move(cell));
+    }
+    StateField timer = state_field("timer", StateForm::kChoice);
+    timer.names = config_->timers;
+    const std::vector<StateField> timers = {state_field("time", StateForm::kTime), timer};
+    StateSchema state;
+    state.name = "process";
+    state.form = "process";
+    state.key = {key_field(*config_->input, config_->keys)};
+    state.value = {std::move(cells), list_field("event_timers", timers), list_field("processing_timers", timers)};
+    return {std::move(state), progress_schema("process_progress")};
+  }
+
   std::optional<BoundOperator> bound() {
     coerce_emits(config_->on_event);
     for (auto& actions : config_->on_timer) coerce_emits(actions);
@@ -395,7 +422,7 @@ class ProcessBinder {
       bound.outputs.push_back(Port{port.name, port.schema, Changelog::kAppend, {}});
       config_->outputs.push_back(port.schema);
     }
-    for (const std::string& name : config_->timers) config_->layout += "timer " + name + ", ";
+    bound.states = states();
     bound.partitioning = {config_->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};
     bound.key_columns = {config_->keys};
     bound.stateful = true;

@@ -43,7 +43,6 @@ struct ProcessConfig final : OperatorConfig {
   std::vector<ProcessAction> on_event;
   std::vector<std::vector<ProcessAction>> on_timer;  // per name
   std::vector<SchemaPtr> outputs;                    // per port
-  std::string layout;
 };
 
 }  // namespace millrace

@@ -21,7 +21,7 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
  public:
   ProcessOperator(std::shared_ptr<const ProcessConfig> config, std::vector<std::unique_ptr<Evaluator>> evaluators,
                   const Node& node)
-      : TimedRows(RowInput(config->input, config->keys), "process", config->layout),
+      : TimedRows(RowInput(config->input, config->keys), "process"),
         config_(std::move(config)),
         evaluators_(std::move(evaluators)),
         errors_(node) {

@@ -6,6 +6,7 @@
 #include "runtime/operators/binding.h"
 #include "runtime/operators/order_key.h"
 #include "runtime/operators/row_output.h"
+#include "runtime/operators/state_fields.h"
 #include "runtime/operators/timed_rows.h"
 
 namespace millrace {
@@ -15,6 +16,7 @@ struct SortConfig final : OperatorConfig {
   SchemaPtr schema;
   std::vector<uint32_t> keys;
   OrderBy then;
+  std::string then_text;
 };
 
 struct SortRow {
@@ -54,7 +56,7 @@ struct SortCodec {
 class SortOperator final : public TimedRows<SortState, SortCodec> {
  public:
   SortOperator(std::shared_ptr<const SortConfig> config, std::unique_ptr<OrderKeys> then)
-      : TimedRows(RowInput(config->schema, config->keys), "sort", "ROW by time"),
+      : TimedRows(RowInput(config->schema, config->keys), "sort"),
         then_(std::move(then)),
         sorted_(config->schema),
         late_(config->schema) {}
@@ -110,6 +112,18 @@ class SortOperator final : public TimedRows<SortState, SortCodec> {
   RowOutput late_;
 };
 
+std::vector<StateSchema> sort_states(const SortConfig& config) {
+  StateSchema state;
+  state.name = "sort";
+  state.form = "sort";
+  state.rules = {{"then", config.then_text}};
+  state.key = {key_field(*config.schema, config.keys)};
+  state.value = {list_field(
+      "times", {state_field("time", StateForm::kTime),
+                list_field("rows", {state_field("order", StateForm::kBytes), row_field("row", *config.schema)})})};
+  return {std::move(state), progress_schema("sort_progress")};
+}
+
 std::optional<BoundOperator> bind_sort(const BindContext& context) {
   const BindInput& input = context.inputs[0];
   const Located& tree = context.options->located("sort");
@@ -129,6 +143,7 @@ std::optional<BoundOperator> bind_sort(const BindContext& context) {
       auto order = bind_order_by(context, *then);
       if (!order) return std::nullopt;
       config->then = std::move(*order);
+      config->then_text = order_text(*then);
     }
   }
   BoundOperator bound;
@@ -136,6 +151,7 @@ std::optional<BoundOperator> bind_sort(const BindContext& context) {
   bound.partitioning = {keys->empty() ? Partitioning::kGlobal : Partitioning::kHash};
   bound.key_columns = {*keys};
   bound.stateful = true;
+  bound.states = sort_states(*config);
   bound.single_subtask = keys->empty();
   bound.detail = "by event time";
   bound.config = std::move(config);

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "plan/option_reader.h"
+#include "plan/option_text.h"
 #include "runtime/operators/binding.h"
+#include "runtime/operators/state_fields.h"
 #include "runtime/operators/top/top_rows.h"
 #include "runtime/operators/window/bind.h"
 
@@ -67,6 +69,26 @@ bool bind_top_output(const BindContext& context, const std::string& rank, TopCon
   return ok;
 }
 
+/// Without an updating input only the first n rows are kept, so another n finds too few of them or too many.
+std::vector<StateSchema> top_states(const TopConfig& config, std::string order_by) {
+  StateSchema state;
+  state.name = "top";
+  state.form = config.windowed() ? "top per window" : "top";
+  state.rules = {{"order_by", std::move(order_by)},
+                 {"n", std::to_string(config.n)},
+                 {"rows", config.updating ? "all" : "the first n"}};
+  if (config.windowed()) {
+    state.rules.emplace_back("size", format_duration(config.size_ms));
+    state.rules.emplace_back("slide", format_duration(config.slide_ms));
+    state.rules.emplace_back("offset", format_duration(config.offset_ms));
+  }
+  state.key = {key_field(*config.input, config.keys)};
+  state.value = {list_field(
+      "windows", {state_field("window_start", StateForm::kTime),
+                  list_field("rows", {state_field("order", StateForm::kBytes), row_field("row", *config.input)})})};
+  return {std::move(state), progress_schema("top_progress")};
+}
+
 std::optional<BoundOperator> bind_top(const BindContext& context) {
   const BindInput& input = context.inputs[0];
   const Located& tree = context.options->located("top");
@@ -90,6 +112,7 @@ std::optional<BoundOperator> bind_top(const BindContext& context) {
   if (options.has("window") && !bind_top_window(context, options.located("window"), *config)) return std::nullopt;
   if (!bind_top_output(context, options.text("rank"), *config, tree.position)) return std::nullopt;
   BoundOperator bound;
+  bound.states = top_states(*config, order_text(options.located("order_by")));
   std::vector<uint32_t> upsert_key;
   if (config->rank && !config->windowed()) {
     upsert_key = *keys;

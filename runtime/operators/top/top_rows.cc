@@ -45,7 +45,7 @@ struct TopCodec {
 class TopOperator final : public TimedRows<TopState, TopCodec> {
  public:
   TopOperator(std::shared_ptr<const TopConfig> config, std::unique_ptr<OrderKeys> order)
-      : TimedRows(RowInput(config->input, config->keys), "top", "ROW by order"),
+      : TimedRows(RowInput(config->input, config->keys), "top"),
         config_(std::move(config)),
         order_(std::move(order)),
         top_(config_->input, config_->output->size() - config_->input->size()),

@@ -5,6 +5,7 @@
 #include "plan/option_reader.h"
 #include "runtime/operators/binding.h"
 #include "runtime/operators/window/partial_sums.h"
+#include "runtime/operators/window/states.h"
 
 namespace millrace {
 
@@ -331,7 +332,10 @@ bool bind_window_aggregates(const BindContext& context, const Located& aggregate
       continue;
     }
     ok = add_output_field(context, *schema, entry.key, compiled->result->type, entry.key_position) && ok;
-    for (AggregateCall& call : compiled->calls) config.calls.push_back(std::move(call));
+    for (AggregateCall& call : compiled->calls) {
+      call.output = entry.key;
+      config.calls.push_back(std::move(call));
+    }
     config.results.push_back(std::move(compiled->result));
   }
   config.result_calls = config.calls.size();
@@ -350,7 +354,10 @@ bool bind_window_aggregates(const BindContext& context, const Located& aggregate
         "compare it, for example with `> 10`");
     return false;
   }
-  for (AggregateCall& call : compiled->calls) config.calls.push_back(std::move(call));
+  for (AggregateCall& call : compiled->calls) {
+    call.output = "having";
+    config.calls.push_back(std::move(call));
+  }
   config.having = std::move(compiled->result);
   return true;
 }
@@ -384,15 +391,8 @@ std::optional<BoundOperator> bind_window(const BindContext& context) {
       bind_window_aggregates(context, options.located("aggregate"), options.located("having"), *config);
   if (!keys || !spec || !append || !aggregates) return std::nullopt;
   const Located& tree = options.located("window");
-  config->spec_text = fmt::format("{}{} {} {} {} key(",
-                                  spec->trigger.asked_for() ? "triggered "
-                                  : spec->per_window()      ? "early "
-                                                            : "",
-                                  tree.find("type")->text, std::max(spec->size_ms, spec->count_size),
-                                  std::max(spec->slide_ms, spec->count_slide), spec->offset_ms);
-  for (const TypePtr& type : config->key_types) config->spec_text += type->to_string() + " ";
-  config->spec_text += ")";
   BoundOperator bound;
+  bound.states = window_states(*config);
   bound.outputs = {Port{"", config->output, Changelog::kAppend, {}},
                    Port{late_output, input.schema, Changelog::kAppend, {}}};
   bound.partitioning = {config->keys.empty() ? Partitioning::kGlobal : Partitioning::kHash};

@@ -43,7 +43,6 @@ struct WindowConfig final : OperatorConfig {
   TypedExprPtr having;                // scope: the output columns, then calls[result_calls, ..); may be null
   SchemaPtr output;                   // keys, window_start, window_end, entries
   SchemaPtr partials;                 // partial rows that may arrive at input 1; null: never
-  std::string spec_text;              // part of the state's layout
 };
 
 }  // namespace millrace

@@ -14,20 +14,20 @@ namespace {
 class CountOperator final : public Operator {
  public:
   CountOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
-                std::unique_ptr<WindowOutput> output, const Node& node)
+                std::unique_ptr<WindowOutput> output)
       : size_(config->spec.count_size),
         slide_(config->spec.count_slide),
         pane_(std::gcd(size_, slide_)),
         aggregates_(aggregates),
         counts_(sizeof(int64_t), 0),
         panes_(aggregates->bytes(), sizeof(int64_t)),
-        rows_(config, aggregates, std::move(output)),
-        count_state_{node.id, "count", StateKind::kKeyed, config->spec_text},
-        pane_state_{node.id, "window", StateKind::kKeyed, config->spec_text + " | " + aggregates->layout()},
-        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {}
+        rows_(config, aggregates, std::move(output)) {}
 
   Status open(const OperatorContext& context) override {
     context_ = context;
+    count_state_ = context.state("count");
+    pane_state_ = context.state("window");
+    progress_state_ = context.state("window_progress", StateKind::kSplit);
     rows_.open(context);
     if (context.restored == nullptr) return {};
     MR_TRY(counts_.restore(count_state_, context, [](char* row, ByteReader& in) -> Status {
@@ -157,7 +157,7 @@ class CountOperator final : public Operator {
 Result<OperatorPtr> make_count_operator(std::shared_ptr<const WindowConfig> config, const Node& node) {
   MR_ASSIGN(auto aggregates, AggregateRow::make(config->calls));
   MR_ASSIGN(auto output, WindowOutput::make(config, aggregates, node));
-  return std::make_unique<CountOperator>(std::move(config), std::move(aggregates), std::move(output), node);
+  return std::make_unique<CountOperator>(std::move(config), std::move(aggregates), std::move(output));
 }
 
 }  // namespace millrace

@@ -24,14 +24,12 @@ static_assert(sizeof(GlobalWindow) % 16 == 0);
 class GlobalOperator final : public Operator {
  public:
   GlobalOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
-                 std::unique_ptr<WindowOutput> output, const Node& node)
+                 std::unique_ptr<WindowOutput> output)
       : config_(config),
         spec_(config_->spec),
         aggregates_(aggregates),
         state_rows_(static_cast<uint32_t>(sizeof(GlobalWindow)) + aggregates->bytes(), 0),
-        rows_(config, aggregates, std::move(output)),
-        state_{node.id, "window", StateKind::kKeyed, config->spec_text + " | " + aggregates->layout()},
-        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {}
+        rows_(config, aggregates, std::move(output)) {}
 
   Status open(const OperatorContext& context) override;
   Result<Flow> process(uint32_t input, Batch& batch, Output& out) override;
@@ -72,6 +70,8 @@ class GlobalOperator final : public Operator {
 
 Status GlobalOperator::open(const OperatorContext& context) {
   context_ = context;
+  state_ = context.state("window");
+  progress_state_ = context.state("window_progress", StateKind::kSplit);
   rows_.open(context);
   if (context.restored == nullptr) return {};
   MR_TRY(state_rows_.restore(state_, context, [this](char* row, ByteReader& in) -> Status {
@@ -183,7 +183,7 @@ Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
 Result<OperatorPtr> make_global_operator(std::shared_ptr<const WindowConfig> config, const Node& node) {
   MR_ASSIGN(auto aggregates, AggregateRow::make(config->calls));
   MR_ASSIGN(auto output, WindowOutput::make(config, aggregates, node));
-  return std::make_unique<GlobalOperator>(std::move(config), std::move(aggregates), std::move(output), node);
+  return std::make_unique<GlobalOperator>(std::move(config), std::move(aggregates), std::move(output));
 }
 
 }  // namespace millrace

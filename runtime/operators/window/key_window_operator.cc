@@ -15,19 +15,19 @@ namespace {
 class KeyWindowOperator final : public Operator {
  public:
   KeyWindowOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
-                    std::unique_ptr<WindowOutput> output, std::unique_ptr<Evaluator> gap, const Node& node)
+                    std::unique_ptr<WindowOutput> output, std::unique_ptr<Evaluator> gap)
       : config_(config),
         spec_(config_->spec),
         session_(spec_.kind == WindowKind::kSession),
         windows_(aggregates, session_),
-        rows_(config, aggregates, std::move(output), std::move(gap)),
-        state_{node.id, "window", StateKind::kKeyed, config_->spec_text + " | " + aggregates->layout()},
-        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {
+        rows_(config, aggregates, std::move(output), std::move(gap)) {
     if (!session_) geometry_ = WindowGeometry(spec_.kind, spec_.size_ms, spec_.slide_ms, spec_.offset_ms);
   }
 
   Status open(const OperatorContext& context) override {
     context_ = context;
+    state_ = context.state("window");
+    progress_state_ = context.state("window_progress", StateKind::kSplit);
     rows_.open(context);
     if (context.restored == nullptr) return {};
     MR_TRY(windows_.restore(state_, context,
@@ -291,7 +291,7 @@ Result<OperatorPtr> make_key_window_operator(std::shared_ptr<const WindowConfig>
     MR_ASSIGN(gap, Evaluator::make({config->spec.gap}));
   }
   return std::make_unique<KeyWindowOperator>(std::move(config), std::move(aggregates), std::move(output),
-                                             std::move(gap), node);
+                                             std::move(gap));
 }
 
 }  // namespace millrace

@@ -21,7 +21,7 @@ namespace {
 class SliceOperator final : public Operator {
  public:
   SliceOperator(std::shared_ptr<const WindowConfig> config, std::shared_ptr<AggregateRow> aggregates,
-                std::unique_ptr<WindowOutput> output, const Node& node)
+                std::unique_ptr<WindowOutput> output)
       : config_(std::move(config)),
         spec_(config_->spec),
         geometry_(spec_.kind, spec_.size_ms, spec_.slide_ms, spec_.offset_ms),
@@ -30,9 +30,7 @@ class SliceOperator final : public Operator {
         store_(aggregates_),
         tree_(geometry_, store_),
         refired_(config_->output),
-        late_port_(1),
-        state_{node.id, "window", StateKind::kKeyed, config_->spec_text + " | " + aggregates_->layout()},
-        progress_state_{node.id, "window_progress", StateKind::kSplit, "watermark, arrival"} {}
+        late_port_(1) {}
 
   Status open(const OperatorContext& context) override;
   Result<Flow> process(uint32_t input, Batch& batch, Output& out) override;
@@ -131,6 +129,8 @@ class SliceOperator final : public Operator {
 
 Status SliceOperator::open(const OperatorContext& context) {
   context_ = context;
+  state_ = context.state("window");
+  progress_state_ = context.state("window_progress", StateKind::kSplit);
   output_->open(context);
   if (context.restored == nullptr) return {};
   MR_TRY(store_.restore(state_, context));
@@ -521,7 +521,7 @@ void SliceOperator::report_state() {
 Result<OperatorPtr> make_slice_operator(std::shared_ptr<const WindowConfig> config, const Node& node) {
   MR_ASSIGN(auto aggregates, AggregateRow::make(config->calls));
   MR_ASSIGN(auto output, WindowOutput::make(config, aggregates, node));
-  return std::make_unique<SliceOperator>(std::move(config), std::move(aggregates), std::move(output), node);
+  return std::make_unique<SliceOperator>(std::move(config), std::move(aggregates), std::move(output));
 }
 
 }  // namespace millrace
