@@ -41,6 +41,12 @@ class SpscQueue {
     if (head == tail_.load(std::memory_order_acquire)) return nullptr;
     return &slots_[head & (slots_.size() - 1)];
   }
+  /// The consumer's view of the entry behind `index` others; nullptr when there are not so many.
+  T* peek(size_t index) {
+    const size_t at = head_.load(std::memory_order_relaxed) + index;
+    if (static_cast<std::ptrdiff_t>(tail_.load(std::memory_order_acquire) - at) <= 0) return nullptr;
+    return &slots_[at & (slots_.size() - 1)];
+  }
   [[nodiscard]] size_t size() const {
     return tail_.load(std::memory_order_acquire) - head_.load(std::memory_order_acquire);
   }

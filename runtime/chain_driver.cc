@@ -203,11 +203,12 @@ Status ChainDriver::run(uint32_t index) {
   return {};
 }
 
-Result<Flow> ChainDriver::resume(int64_t deadline_ns) {
+Result<Flow> ChainDriver::resume(int64_t deadline_ns, size_t overflow_bytes) {
   now_ms_ = clock_.wall_ms();
   while (true) {
-    if (!outputs_.drain()) return Flow::kBlocked;
-    if (busy_stages_ == 0) return Flow::kNeedInput;
+    const bool drained = outputs_.drain();
+    if (busy_stages_ == 0 && (drained || overflow_bytes > 0)) return Flow::kNeedInput;
+    if (!drained && outputs_.outbox_bytes() >= overflow_bytes) return Flow::kBlocked;
     auto index = static_cast<uint32_t>(frames_.size() - 1);
     while (!frames_[index]->busy()) --index;
     blocked_ = false;

@@ -57,8 +57,9 @@ class ChainDriver {
   [[nodiscard]] int64_t retry_at_ms() const;
 
   /// Works until nothing is left (kNeedInput), a stage or the outputs are blocked (kBlocked), or `deadline_ns` of the
-  /// monotonic clock has passed (kMoreOutput).
-  Result<Flow> resume(int64_t deadline_ns);
+  /// monotonic clock has passed (kMoreOutput). With `overflow_bytes` it goes on although the outputs are full, until so
+  /// much waits before them.
+  Result<Flow> resume(int64_t deadline_ns, size_t overflow_bytes = 0);
 
   /// Barrier, idle, active or end to every edge of the chain. REQUIRES: idle().
   void broadcast(ElementKind kind, int64_t value, bool final = false);

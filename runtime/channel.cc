@@ -36,6 +36,13 @@ bool Channel::offer(Element& element) {
     if (!push(element)) return false;
     producer_waits_.store(false, std::memory_order_relaxed);
   }
+  ++taken_;
+  if (consumer_ != nullptr) consumer_->notify();
+  return true;
+}
+
+bool Channel::overtake(int64_t checkpoint) {
+  lane_.set({checkpoint, taken_});
   if (consumer_ != nullptr) consumer_->notify();
   return true;
 }

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 
 #include "core/spsc_queue.h"
 #include "core/waker.h"
 #include "data/batch.h"
+#include "runtime/barrier_lane.h"
 
 namespace millrace {
 
@@ -31,6 +33,14 @@ struct Element {
   Batch batch;
 };
 
+/// Names a channel within an attempt; every member derives the same numbers from the plan.
+struct ChannelKey {
+  uint32_t edge = 0;  // index into PhysicalPlan::edges
+  uint32_t from = 0;  // subtask
+  uint32_t to = 0;
+  auto operator<=>(const ChannelKey&) const = default;
+};
+
 /// What a producer sees of a channel, whichever process its consumer runs in.
 class ChannelOutput {
  public:
@@ -38,6 +48,9 @@ class ChannelOutput {
   /// Takes the element, or leaves it untouched and answers false: the producer's waker is notified when there is room.
   /// A refused element is offered again before any other.
   virtual bool offer(Element& element) = 0;
+  /// The barrier passes everything that was not taken yet, and is withdrawn if it is itself the refused element. False:
+  /// it cannot pass now.
+  virtual bool overtake(int64_t checkpoint) = 0;
   /// Fill of the channel between 0 and 1.
   [[nodiscard]] virtual double usage() const = 0;
 };
@@ -50,6 +63,11 @@ class ChannelInput {
   virtual Element* front() = 0;
   /// Removes the next element. REQUIRES: front() is not null.
   virtual Element pop() = 0;
+  /// The element behind `index` others, nullptr when there are not so many.
+  virtual const Element* peek(size_t index) = 0;
+  /// Replaces `known` when a newer barrier has overtaken elements of this channel. All elements before it can be seen
+  /// by then.
+  virtual bool overtaken(OvertakingBarrier& known) const = 0;
   /// Fill of the channel between 0 and 1.
   [[nodiscard]] virtual double usage() const = 0;
 };
@@ -65,8 +83,11 @@ class Channel final : public ChannelOutput, public ChannelInput {
   void connect(Waker* producer, Waker* consumer);
 
   bool offer(Element& element) override;
+  bool overtake(int64_t checkpoint) override;
   Element* front() override { return queue_.front(); }
   Element pop() override;
+  const Element* peek(size_t index) override { return queue_.peek(index); }
+  bool overtaken(OvertakingBarrier& known) const override { return lane_.look(known); }
 
   [[nodiscard]] size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] size_t entries() const { return queue_.size(); }
@@ -76,6 +97,8 @@ class Channel final : public ChannelOutput, public ChannelInput {
   bool push(Element& element);
 
   SpscQueue<Element> queue_;
+  BarrierLane lane_;
+  uint64_t taken_ = 0;  // the producer's count of elements
   const size_t bytes_max_;
   std::atomic<size_t> bytes_{0};
   std::atomic<bool> producer_waits_{false};

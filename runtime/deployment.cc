@@ -105,10 +105,14 @@ class DeploymentBuilder {
     const SchemaPtr& schema = graph_.nodes[edge.from_node].outputs[edge.port].schema;
     for (uint32_t from = 0; from < producers; ++from) {
       std::vector<ChannelOutput*> channels;
-      for (const uint32_t to : edge_targets(edge.partitioning, producers, from, consumers)) {
-        const Ends ends = connect(edge, {number, from, to}, schema);
-        if (ends.input)
-          parts_[edge.to_chain][to].gate->add(ends.input, edge.to_input, producer_id(edge.from_node, from));
+      const std::vector<uint32_t> targets = edge_targets(edge.partitioning, producers, from, consumers);
+      for (const uint32_t to : targets) {
+        const ChannelKey key{number, from, to};
+        const Ends ends = connect(edge, key, schema);
+        if (ends.input) {
+          parts_[edge.to_chain][to].gate->add(ends.input, edge.to_input, producer_id(edge.from_node, from), key,
+                                              !may_be_overtaken(edge.partitioning));
+        }
         if (ends.output) channels.push_back(ends.output);
       }
       if (!here(from)) continue;
@@ -119,6 +123,9 @@ class DeploymentBuilder {
                         .schema = schema,
                         .max_parallelism = graph_.settings.max_parallelism,
                         .buffer_timeout_ms = graph_.settings.buffer_timeout_ms,
+                        .edge = number,
+                        .subtask = from,
+                        .consumers = targets,
                         .flush_rows = std::min(graph_.settings.batch_rows, kBatchRowsMax)};
       parts_[edge.from_chain][from].outputs.add(std::make_unique<EdgeOutput>(std::move(config), std::move(channels)));
     }
@@ -132,7 +139,7 @@ class DeploymentBuilder {
   Ends connect(const PhysicalEdge& edge, const ChannelKey& key, const SchemaPtr& schema) {
     Ends ends;
     if (here(key.from) && here(key.to)) {
-      out_.channels_.push_back(std::make_unique<Channel>());
+      out_.channels_.push_back(std::make_unique<Channel>(out_.config_.channel_bytes));
       Channel* channel = out_.channels_.back().get();
       channel->connect(&waker({edge.from_chain, key.from}), &waker({edge.to_chain, key.to}));
       ends = {channel, channel};
@@ -168,6 +175,10 @@ void Deployment::start() {
 
 void Deployment::trigger_checkpoint(int64_t checkpoint_id, bool final) {
   for (const auto& worker : workers_) worker->trigger_checkpoint(checkpoint_id, final);
+}
+
+void Deployment::overtake(int64_t checkpoint_id) {
+  for (const auto& worker : workers_) worker->overtake(checkpoint_id);
 }
 
 void Deployment::checkpoint_completed(int64_t checkpoint_id) {

@@ -60,8 +60,9 @@ struct DeploymentConfig {
   std::string job_directory;
   int64_t restored_checkpoint = 0;
   Placement placement;
-  std::shared_ptr<RemoteChannels> remote;      // REQUIRED when the placement names other members
-  std::shared_ptr<SourceAlignment> alignment;  // of sources with max_drift; made by the deployment
+  std::shared_ptr<RemoteChannels> remote;         // REQUIRED when the placement names other members
+  size_t channel_bytes = Channel::kDefaultBytes;  // of a channel within this process
+  std::shared_ptr<SourceAlignment> alignment;     // of sources with max_drift; made by the deployment
   /// Replaces the writer of a sink (row limits, capturing tests); may be empty.
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;
 };
@@ -73,6 +74,8 @@ class Deployment {
 
   void start();
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
+  /// Lets the barriers of a checkpoint that was triggered before overtake rows; not of a final one.
+  void overtake(int64_t checkpoint_id);
   void checkpoint_completed(int64_t checkpoint_id);
   /// Sources act as if their input had ended: everything drains, and the tasks finish.
   void end_input();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/crash_point.h"
+
 namespace millrace {
 
 std::vector<uint32_t> edge_targets(Partitioning partitioning, uint32_t producers, uint32_t subtask,
@@ -22,6 +24,14 @@ std::vector<uint32_t> edge_targets(Partitioning partitioning, uint32_t producers
   for (uint32_t t = 0; t < consumers; ++t) targets.push_back(t);
   return targets;
 }
+
+namespace {
+auto find_barrier(auto& outbox, int64_t checkpoint) {
+  return std::find_if(outbox.begin(), outbox.end(), [&](const Element& element) {
+    return element.kind == ElementKind::kBarrier && element.value == checkpoint && !element.final;
+  });
+}
+}  // namespace
 
 EdgeOutput::EdgeOutput(EdgeConfig config, std::vector<ChannelOutput*> targets) : config_(std::move(config)) {
   targets_.resize(targets.size());
@@ -115,6 +125,7 @@ bool EdgeOutput::drain() {
   bool empty = true;
   for (Target& target : targets_) {
     while (!target.outbox.empty() && target.channel->offer(target.outbox.front())) {
+      target.status.passed(target.outbox.front());
       target.outbox.pop_front();
       ++sent_;
     }
@@ -122,6 +133,35 @@ bool EdgeOutput::drain() {
   }
   drained_ = empty;
   return empty;
+}
+
+void EdgeOutput::overtake(int64_t checkpoint, std::vector<ChannelRows>& rows) {
+  if (!may_be_overtaken(config_.partitioning)) return;
+  for (uint32_t t = 0; t < targets_.size(); ++t) {
+    Target& target = targets_[t];
+    const auto barrier = find_barrier(target.outbox, checkpoint);
+    if (barrier == target.outbox.end() || !target.channel->overtake(checkpoint)) continue;
+    const uint32_t to = config_.consumers.empty() ? t : config_.consumers[t];
+    ChannelRows passed{{config_.edge, config_.subtask, to}, true, target.status, {}};
+    std::copy_if(target.outbox.begin(), barrier, std::back_inserter(passed.elements),
+                 [](const Element& element) { return element.kind != ElementKind::kBarrier; });
+    if (!passed.elements.empty() && !seeded_bug("outbox_not_recorded")) rows.push_back(std::move(passed));
+    target.outbox.erase(barrier);
+  }
+}
+
+bool EdgeOutput::holds_barrier(int64_t checkpoint) const {
+  return !drained_ && std::any_of(targets_.begin(), targets_.end(), [&](const Target& target) {
+    return find_barrier(target.outbox, checkpoint) != target.outbox.end();
+  });
+}
+
+size_t EdgeOutput::outbox_bytes() const {
+  size_t bytes = 0;
+  for (const Target& target : targets_) {
+    for (const Element& element : target.outbox) bytes += element.batch.bytes();
+  }
+  return bytes;
 }
 
 double EdgeOutput::usage() const {
@@ -165,6 +205,20 @@ bool OutputRouter::drain() {
   bool drained = true;
   for (const auto& edge : edges_) drained = edge->drain() && drained;
   return drained;
+}
+
+void OutputRouter::overtake(int64_t checkpoint, std::vector<ChannelRows>& rows) {
+  for (const auto& edge : edges_) edge->overtake(checkpoint, rows);
+}
+
+bool OutputRouter::holds_barrier(int64_t checkpoint) const {
+  return std::any_of(edges_.begin(), edges_.end(), [&](const auto& edge) { return edge->holds_barrier(checkpoint); });
+}
+
+size_t OutputRouter::outbox_bytes() const {
+  size_t bytes = 0;
+  for (const auto& edge : edges_) bytes += edge->outbox_bytes();
+  return bytes;
 }
 
 uint64_t OutputRouter::sent() const {

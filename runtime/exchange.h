@@ -1,7 +1,8 @@
 // Where a task's rows go: an OutputRouter per task knows the edges of every (node, port) of its chain. emit() always
 // takes the batch into a small outbox; the driver calls nothing that emits while drain() answers false, so an outbox
 // holds what one call produced. Hash edges scatter rows into one builder per target and flush by rows, bytes or
-// buffer_timeout, and always before a watermark, barrier or end. One worker thread.
+// buffer_timeout, and always before a watermark, barrier or end. When a barrier overtakes, an outbox may for once hold
+// more, and what it holds is part of the snapshot. One worker thread.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 #include "data/batch.h"
 #include "data/key_format.h"
 #include "plan/job_graph.h"
-#include "runtime/channel.h"
+#include "runtime/in_flight.h"
 
 namespace millrace {
 
@@ -26,6 +27,9 @@ struct EdgeConfig {
   SchemaPtr schema{};
   uint32_t max_parallelism = kDefaultMaxParallelism;
   int64_t buffer_timeout_ms = 5;
+  uint32_t edge = 0;                  // number in the physical plan
+  uint32_t subtask = 0;               // of the producer
+  std::vector<uint32_t> consumers{};  // subtask of each target; empty: target t is subtask t
   uint32_t flush_rows = kBatchRowsMax;
   size_t flush_bytes = 256 * 1024;
 };
@@ -50,6 +54,11 @@ class EdgeOutput {
   }
   /// Moves outboxes into channels; false while something is left.
   bool drain();
+  /// Lets the barrier, already broadcast, pass what is in the outboxes: those elements are added to `rows`, and follow.
+  void overtake(int64_t checkpoint, std::vector<ChannelRows>& rows);
+  /// The barrier has not left all outboxes.
+  [[nodiscard]] bool holds_barrier(int64_t checkpoint) const;
+  [[nodiscard]] size_t outbox_bytes() const;
   [[nodiscard]] uint64_t sent() const { return sent_; }
   [[nodiscard]] double usage() const;
 
@@ -59,6 +68,7 @@ class EdgeOutput {
     std::deque<Element> outbox;
     std::unique_ptr<BatchBuilder> builder;
     std::vector<uint32_t> rows;  // scratch of scatter
+    ChannelStatus status;        // as the consumer will see it behind what has left the outbox
   };
   void scatter(const Batch& batch, int64_t now_ms);
   Batch compacted(const Batch& batch);
@@ -88,6 +98,9 @@ class OutputRouter {
   void flush_due(int64_t now_ms);
   [[nodiscard]] int64_t next_flush_ms() const;
   bool drain();
+  void overtake(int64_t checkpoint, std::vector<ChannelRows>& rows);
+  [[nodiscard]] bool holds_barrier(int64_t checkpoint) const;
+  [[nodiscard]] size_t outbox_bytes() const;
   [[nodiscard]] bool empty() const { return edges_.empty(); }
   /// Elements put into channels so far.
   [[nodiscard]] uint64_t sent() const;

@@ -1,15 +1,18 @@
 #include "runtime/input_gate.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace {
 
-void InputGate::add(ChannelInput* channel, uint32_t input, uint64_t producer) {
+void InputGate::add(ChannelInput* channel, uint32_t input, uint64_t producer, const ChannelKey& key, bool together) {
   const auto added = static_cast<uint32_t>(inputs_.size());
   Input& from = inputs_.emplace_back();
   from.channel = channel;
   from.input = input;
   from.producer = producer;
+  from.key = key;
+  from.together = together;
   if (producer == 0) return;
   for (uint32_t i = 0; i < added; ++i) {
     if (inputs_[i].producer != producer) continue;
@@ -19,7 +22,7 @@ void InputGate::add(ChannelInput* channel, uint32_t input, uint64_t producer) {
 }
 
 bool InputGate::waits(const Input& input) const {
-  if (align_ && input.barrier > completed_) return true;
+  if (align_ && input.barrier > completed_ && input.barrier >= newest_) return true;
   return std::any_of(input.siblings.begin(), input.siblings.end(),
                      [&](uint32_t other) { return inputs_[other].steps < input.steps; });
 }
@@ -27,21 +30,32 @@ bool InputGate::waits(const Input& input) const {
 bool InputGate::next(GateEvent& event) {
   // One thing may have followed from the last element besides what was reported (idle and a higher watermark).
   if (status_changed(event)) return true;
+  if (std::exchange(restored_, false)) std::ranges::for_each(inputs_, forget_idle);
   // What one channel delivers may let another go on.
   for (size_t silent = 0; silent < inputs_.size(); ++silent) {
     Input& from = inputs_[next_];
     if (++next_ == inputs_.size()) next_ = 0;
-    while (!waits(from) && from.channel->front() != nullptr) {
+    while (!waits(from)) {
+      const bool arrived = front(from) != nullptr;
+      const int64_t newest = newest_;
+      const bool reached = at_lane_barrier(from);
+      if (newest_ != newest) silent = 0;  // those that wait for an aborted checkpoint may go on
+      if (reached) {
+        from.barrier = from.lane.checkpoint;
+        if (barrier_reached(event)) return true;
+        continue;
+      }
+      if (!arrived) break;
       if (take(from, event)) return true;
       silent = 0;
     }
   }
-  return false;
+  return status_changed(event);
 }
 
 bool InputGate::take(Input& from, GateEvent& event) {
-  Element element = from.channel->pop();
-  if (element.kind != ElementKind::kBatch) ++from.steps;
+  Element element = pop(from);
+  if (element.kind != ElementKind::kBatch && element.kind != ElementKind::kBarrier) ++from.steps;
   switch (element.kind) {
     case ElementKind::kBatch:
       event.kind = ElementKind::kBatch;
@@ -52,7 +66,7 @@ bool InputGate::take(Input& from, GateEvent& event) {
       from.watermark = std::max(from.watermark, element.value);
       return status_changed(event);
     case ElementKind::kBarrier:
-      from.barrier = element.value;
+      from.barrier = std::max(from.barrier, element.value);
       if (element.final) final_ = element.value;
       return barrier_reached(event);
     case ElementKind::kIdle:
@@ -69,7 +83,7 @@ bool InputGate::take(Input& from, GateEvent& event) {
 bool InputGate::barrier_reached(GateEvent& event) {
   int64_t reached = INT64_MAX;
   for (const Input& input : inputs_) reached = std::min(reached, input.barrier);
-  if (reached <= completed_) return false;
+  if (reached <= completed_ || reached < newest_) return false;
   completed_ = reached;
   event.kind = ElementKind::kBarrier;
   event.value = reached;

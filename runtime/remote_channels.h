@@ -3,7 +3,6 @@
 // before its workers go. Everything is called by the thread that builds the deployment; open() comes last.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,14 +13,6 @@
 #include "runtime/source_alignment.h"
 
 namespace millrace {
-
-/// Names a channel within an attempt; every member derives the same numbers from the plan.
-struct ChannelKey {
-  uint32_t edge = 0;  // index into PhysicalPlan::edges
-  uint32_t from = 0;  // subtask
-  uint32_t to = 0;
-  auto operator<=>(const ChannelKey&) const = default;
-};
 
 class RemoteChannels {
  public:

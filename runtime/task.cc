@@ -4,6 +4,10 @@
 
 namespace millrace {
 
+namespace {
+constexpr size_t kOverflowBytes = 4 << 20;  // that may wait before the outputs so that a barrier gets through
+}
+
 Task::Task(TaskParts parts, Clock& clock, std::unique_ptr<TaskEvents> events)
     : parts_(std::move(parts)), clock_(clock), events_(std::move(events)), driver_(parts_.outputs, clock) {
   for (const Stage& stage : parts_.stages) nodes_.push_back(stage.node);
@@ -21,7 +25,18 @@ Status Task::open() {
   }
   parts_.stages.clear();
   if (parts_.source) MR_TRY(parts_.source->open(parts_.restored));
+  MR_TRY(restore_in_flight());
   events_->running();
+  return {};
+}
+
+Status Task::restore_in_flight() {
+  if (!parts_.gate || parts_.restored == nullptr) return {};
+  for (const uint32_t edge : parts_.in_edges) {
+    MR_ASSIGN(auto rows,
+              restored_in_flight(*parts_.restored, edge, parts_.edges.at(edge), parts_.id.subtask, parts_.parallelism));
+    parts_.gate->restore(std::move(rows));
+  }
   return {};
 }
 
@@ -40,6 +55,7 @@ TaskStep Task::step(int64_t deadline_ns) {
     fail(stepped.error());
     return {};
   }
+  finish_snapshot();
   account(*stepped, begin_ns);
   return *stepped;
 }
@@ -50,7 +66,8 @@ Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
   const uint64_t calls = driver_.calls();
   const uint64_t sent = parts_.outputs.sent();
   while (true) {
-    MR_ASSIGN(const Flow flow, driver_.resume(deadline_ns));
+    const bool overtaking = overtakes();
+    MR_ASSIGN(const Flow flow, driver_.resume(deadline_ns, overtaking ? kOverflowBytes : 0));
     result.progressed = result.progressed || driver_.calls() != calls || parts_.outputs.sent() != sent;
     if (flow == Flow::kBlocked) {
       if (parts_.source) parts_.source->blocked(now_ms);
@@ -58,6 +75,11 @@ Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
       return result;
     }
     if (flow == Flow::kMoreOutput) return result;
+    if (overtaking) {
+      MR_TRY(overtake_now());
+      result.progressed = true;
+      continue;
+    }
     if (driver_.next_timer_ms() <= now_ms && !stopped_) {
       driver_.push_timers(now_ms);
       continue;
@@ -146,15 +168,46 @@ Status Task::barrier(int64_t checkpoint_id, bool final) {
     if (parts_.metrics.alignment_seconds) parts_.metrics.alignment_seconds->set(aligned_ns / 1e9);
     alignment_began_ns_ = 0;
   }
-  MR_ASSIGN(std::vector<SnapshotPartPtr> parts, driver_.snapshot(checkpoint_id));
-  if (parts_.source) parts.push_back(parts_.source->snapshot(checkpoint_id));
+  OpenSnapshot& taken = open_snapshot_.emplace();
+  taken.checkpoint_id = checkpoint_id;
+  taken.finished = ended_;
+  MR_ASSIGN(taken.parts, driver_.snapshot(checkpoint_id));
+  if (parts_.source) taken.parts.push_back(parts_.source->snapshot(checkpoint_id));
+  if (parts_.gate) parts_.gate->begin_snapshot(checkpoint_id);
   driver_.broadcast(ElementKind::kBarrier, checkpoint_id, final);
+  taken_ = std::max(taken_, checkpoint_id);
   if (final) {
     final_checkpoint_ = checkpoint_id;
     stopped_ = true;
   }
-  events_->snapshot_taken(checkpoint_id, ended_, std::move(parts));
+  finish_snapshot();
   return {};
+}
+
+bool Task::overtakes() const {
+  if (overtake_ <= taken_ || stopped_) return false;
+  // What is deferred waits only until rows that operators hold back are sent.
+  return deferred_ || parts_.source || parts_.gate->may_overtake(overtake_);
+}
+
+Status Task::overtake_now() {
+  if (deferred_) return settle();
+  while (!triggers_.empty() && triggers_.front().id <= overtake_) triggers_.pop_front();
+  defer(ElementKind::kBarrier, overtake_, false);
+  return {};
+}
+
+void Task::finish_snapshot() {
+  if (!open_snapshot_) return;
+  OpenSnapshot& taken = *open_snapshot_;
+  if (overtake_ >= taken.checkpoint_id) parts_.outputs.overtake(taken.checkpoint_id, taken.rows);
+  if (parts_.gate && !parts_.gate->record()) return;
+  if (!parts_.outputs.drain() && parts_.outputs.holds_barrier(taken.checkpoint_id)) return;
+  std::vector<ChannelRows> rows = std::move(taken.rows);
+  if (parts_.gate) std::ranges::move(parts_.gate->take_recorded(), std::back_inserter(rows));
+  if (!rows.empty()) taken.parts.push_back(in_flight_part(std::move(rows), parts_.edges));
+  events_->snapshot_taken(taken.checkpoint_id, taken.finished, std::move(taken.parts));
+  open_snapshot_.reset();
 }
 
 void Task::end() {

@@ -1,9 +1,12 @@
 // One subtask of a chain: a source or an input gate, the chain's operators, and the outputs. A worker steps it; step()
 // never waits. Checkpoints: a source injects the barrier between two polls, a gate delivers it aligned; the task
-// collects the parts of all stages, sends the barrier on and hands the parts to TaskEvents. A task that reached its end
-// stays and takes part in checkpoints until the job ends.
+// collects the parts of all stages, sends the barrier on and hands the parts to TaskEvents once the barrier has left. A
+// task that is told to overtake takes its snapshot as soon as its chain is idle, and the rows that the barrier passes,
+// in its input channels and in its outboxes, become a part of it. A task that reached its end stays and takes part in
+// checkpoints until the job ends.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -51,6 +54,10 @@ struct TaskParts {
   std::vector<StageContext> contexts;  // one per stage
   OutputRouter outputs;
   const RestoredState* restored = nullptr;
+  InFlightEdges edges;  // into the gate and out of the outputs
+  std::vector<uint32_t> in_edges;
+  TaskId id;
+  uint32_t parallelism = 1;
   std::shared_ptr<const void> keep;  // what the contexts point to
   TaskMetrics metrics;
 };
@@ -71,6 +78,8 @@ class Task {
 
   /// Sources inject the barrier; other tasks get it through their channels.
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
+  /// The barrier of a checkpoint that was triggered before overtakes what it has not reached yet.
+  void overtake(int64_t checkpoint_id) { overtake_ = std::max(overtake_, checkpoint_id); }
   void checkpoint_completed(int64_t checkpoint_id);
   /// Ignored when the task does not run the tap's node.
   void add_tap(const TapPtr& tap);
@@ -88,6 +97,12 @@ class Task {
   void defer(ElementKind kind, int64_t value, bool final);
   Status settle();
   Status barrier(int64_t checkpoint_id, bool final);
+  Status restore_in_flight();
+  [[nodiscard]] bool overtakes() const;
+  /// Towards the snapshot of overtake_. REQUIRES: the chain is idle.
+  Status overtake_now();
+  /// Hands the snapshot over when everything that belongs to it is there.
+  void finish_snapshot();
   void end();
   void fail(const Error& error);
   void account(const TaskStep& step, int64_t begin_ns);
@@ -109,6 +124,16 @@ class Task {
     bool final = false;
   };
   std::optional<Deferred> deferred_;
+  /// Taken, but what belongs to it is still arriving, or its barrier has not left.
+  struct OpenSnapshot {
+    int64_t checkpoint_id = 0;
+    bool finished = false;
+    std::vector<SnapshotPartPtr> parts;
+    std::vector<ChannelRows> rows;  // before the outputs
+  };
+  std::optional<OpenSnapshot> open_snapshot_;
+  int64_t overtake_ = 0;  // this checkpoint's barrier need not wait
+  int64_t taken_ = 0;     // the last checkpoint whose snapshot was taken
   int64_t final_checkpoint_ = 0;
   bool opened_ = false;
   bool failed_ = false;

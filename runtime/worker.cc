@@ -39,6 +39,10 @@ void Worker::trigger_checkpoint(int64_t checkpoint_id, bool final) {
   post([=](Task& task) { task.trigger_checkpoint(checkpoint_id, final); });
 }
 
+void Worker::overtake(int64_t checkpoint_id) {
+  post([=](Task& task) { task.overtake(checkpoint_id); });
+}
+
 void Worker::checkpoint_completed(int64_t checkpoint_id) {
   post([=](Task& task) { task.checkpoint_completed(checkpoint_id); });
 }

@@ -32,6 +32,7 @@ class Worker {
 
   // Any thread.
   void trigger_checkpoint(int64_t checkpoint_id, bool final);
+  void overtake(int64_t checkpoint_id);
   void checkpoint_completed(int64_t checkpoint_id);
   void end_input();
   void add_tap(TapPtr tap);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint8_t kFlagCompressed = 1;
 constexpr uint8_t kFlagFinal = 2;
+constexpr uint8_t kFlagOvertaking = 4;
 constexpr uint64_t kLz4RatioMax = 255;
 
 std::unexpected<Error> frame_error(const char* what) {
@@ -41,7 +42,8 @@ OutFrame make_frame(FrameHeader header, std::string body) {
   OutFrame frame;
   header.body_bytes = static_cast<uint32_t>(body.size());
   if (!header.compressed) header.raw_bytes = header.body_bytes;
-  const auto flags = static_cast<uint8_t>((header.compressed ? kFlagCompressed : 0) | (header.final ? kFlagFinal : 0));
+  const auto flags = static_cast<uint8_t>((header.compressed ? kFlagCompressed : 0) | (header.final ? kFlagFinal : 0) |
+                                          (header.overtaking ? kFlagOvertaking : 0));
   ByteWriter out;
   out.put(header.body_bytes);
   out.put(header.raw_bytes);
@@ -83,6 +85,7 @@ Result<FrameHeader> decode_frame_header(std::string_view bytes) {
   header.element = static_cast<ElementKind>(element);
   header.compressed = (flags & kFlagCompressed) != 0;
   header.final = (flags & kFlagFinal) != 0;
+  header.overtaking = (flags & kFlagOvertaking) != 0;
   const size_t body_max = header.type == FrameType::kElement ? kFrameBodyMax : kControlBodyMax;
   if (header.body_bytes > body_max || header.raw_bytes > body_max) return frame_error("it is too large");
   const bool fits =

@@ -1,6 +1,7 @@
 // The frames between two task managers, version 1, little endian. A header of 40 bytes:
 //   u32 CRC-32C of the 36 bytes behind it · u32 body bytes · u32 body bytes before LZ4 · u32 entries · u64 channel ·
-//   i64 value · u8 type · u8 element kind · u8 flags (1: LZ4, 2: final barrier) · u8 0 · u32 CRC-32C of a control body
+//   i64 value · u8 type · u8 element kind · u8 flags (1: LZ4, 2: final barrier, 4: overtaking barrier) · u8 0 ·
+//   u32 CRC-32C of a control body
 // and the body: a batch in its wire form (data/wire.h, with a checksum of its own), or the fields of a control frame.
 // A channel number is given by the receiver of the rows and stands for (job, attempt, edge, from, to); it is never used
 // twice, so a frame of an attempt that is gone names a channel that is gone. Pure functions; reading trusts nothing.
@@ -37,6 +38,7 @@ struct FrameHeader {
   ElementKind element = ElementKind::kBatch;
   bool compressed = false;
   bool final = false;
+  bool overtaking = false;  // a barrier that takes no credit: it counts behind all elements sent before it
   uint32_t body_bytes = 0;
   uint32_t raw_bytes = 0;  // body_bytes when not compressed
   uint32_t entries = 0;

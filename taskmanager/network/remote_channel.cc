@@ -21,6 +21,14 @@ bool RemoteOutput::offer(Element& element) {
   return true;
 }
 
+bool RemoteOutput::overtake(int64_t checkpoint) {
+  if (broken_ || !open_.load(std::memory_order_acquire)) return false;
+  if (encoded_ && encoded_kind_ == ElementKind::kBarrier) encoded_.reset();
+  connection_->send(
+      make_frame({.element = ElementKind::kBarrier, .overtaking = true, .channel = number_, .value = checkpoint}));
+  return true;
+}
+
 bool RemoteOutput::has_room(size_t cost) const {
   if (!open_.load(std::memory_order_seq_cst)) return false;
   const size_t held = bytes_.load(std::memory_order_seq_cst);
@@ -51,6 +59,7 @@ bool RemoteOutput::encode(const Element& element) {
   }
   cost_ = element_cost(header.compressed ? header.raw_bytes : static_cast<uint32_t>(body.size()));
   encoded_ = make_frame(header, std::move(body));
+  encoded_kind_ = element.kind;
   return true;
 }
 
@@ -98,19 +107,22 @@ RemoteInput::RemoteInput(SchemaPtr schema, Waker* consumer, ChannelWindow window
       damage_(std::move(damage)),
       queue_(window.entries) {}
 
-Element* RemoteInput::front() {
-  if (decoded_) return &*decoded_;
-  InFrame* frame = queue_.front();
-  if (frame == nullptr || broken_) return nullptr;
-  Result<Element> element = decode(*frame);
-  if (!element) {
-    broken_ = true;
-    damage_(element.error().message);
-    return nullptr;
+Element* RemoteInput::front() { return peek(0) == nullptr ? nullptr : &decoded_.front(); }
+
+const Element* RemoteInput::peek(size_t index) {
+  while (decoded_.size() <= index) {
+    InFrame* frame = queue_.peek(decoded_.size());
+    if (frame == nullptr || broken_) return nullptr;
+    Result<Element> element = decode(*frame);
+    if (!element) {
+      broken_ = true;
+      damage_(element.error().message);
+      return nullptr;
+    }
+    frame->bytes.reset();
+    decoded_.push_back(std::move(*element));
   }
-  frame->bytes.reset();
-  decoded_ = std::move(*element);
-  return &*decoded_;
+  return &decoded_[index];
 }
 
 Result<Element> RemoteInput::decode(const InFrame& frame) const {
@@ -136,8 +148,8 @@ Result<Element> RemoteInput::decode(const InFrame& frame) const {
 }
 
 Element RemoteInput::pop() {
-  Element element = std::move(*decoded_);
-  decoded_.reset();
+  Element element = std::move(decoded_.front());
+  decoded_.pop_front();
   queue_.pop();
   consumed(element.bytes);
   return element;
@@ -165,10 +177,16 @@ void RemoteInput::connected(FrameConnectionPtr connection, uint64_t number) {
 }
 
 bool RemoteInput::receive(InFrame frame) {
+  if (frame.header.overtaking) {
+    lane_.set({frame.header.value, received_});
+    consumer_->notify();
+    return true;
+  }
   const size_t cost = element_cost(frame.header.raw_bytes);
   // The count is raised first: the consumer subtracts as soon as it sees the element.
   bytes_.fetch_add(cost, std::memory_order_relaxed);
   if (!queue_.push(frame)) return false;
+  ++received_;
   consumer_->notify();
   return true;
 }

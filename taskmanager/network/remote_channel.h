@@ -2,10 +2,12 @@
 // channel; an element may travel when it fits into what is left of them, or when less than a quarter is in flight (so
 // an element of any size passes). The consumer tells back what it took once that is a quarter of the window: less is
 // never outstanding unsaid, so the two rules cannot wait for each other. Batches are encoded and decoded on the
-// workers' threads; the io thread only moves bytes and must find room, because the window bounds what can arrive.
+// workers' threads; the io thread only moves bytes and must find room, because the window bounds what can arrive. What
+// was sent always arrives, so a barrier that overtakes need only be sent ahead of what has no credit yet.
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,6 +41,7 @@ class RemoteOutput final : public ChannelOutput {
       : schema_(std::move(schema)), producer_(producer), compression_(compression), damage_(std::move(damage)) {}
 
   bool offer(Element& element) override;
+  bool overtake(int64_t checkpoint) override;
   [[nodiscard]] double usage() const override;
 
   // Io thread.
@@ -66,6 +69,7 @@ class RemoteOutput final : public ChannelOutput {
   std::atomic<bool> waits_{false};
   // The producer's.
   std::optional<OutFrame> encoded_;  // of the element that was refused
+  ElementKind encoded_kind_ = ElementKind::kBatch;
   size_t cost_ = 0;
   bool broken_ = false;
 };
@@ -76,6 +80,8 @@ class RemoteInput final : public ChannelInput {
 
   Element* front() override;
   Element pop() override;
+  const Element* peek(size_t index) override;
+  bool overtaken(OvertakingBarrier& known) const override { return lane_.look(known); }
   [[nodiscard]] double usage() const override;
 
   // Io thread.
@@ -97,9 +103,11 @@ class RemoteInput final : public ChannelInput {
   uint64_t number_ = 0;
   SpscQueue<InFrame> queue_;
   std::atomic<size_t> bytes_{0};
+  BarrierLane lane_;
+  uint64_t received_ = 0;  // elements; the io thread's
   // The consumer's.
-  std::optional<Element> decoded_;  // the queue's first
-  size_t consumed_bytes_ = 0;       // not told back yet
+  std::deque<Element> decoded_;  // the queue's first ones
+  size_t consumed_bytes_ = 0;    // not told back yet
   uint32_t consumed_entries_ = 0;
   bool broken_ = false;
 };

@@ -1,6 +1,7 @@
 #include "runtime/operators/window/progress.h"
 
 #include <algorithm>
+#include <map>
 
 namespace millrace {
 
@@ -15,14 +16,27 @@ SnapshotPartPtr snapshot_progress(const StateDescriptor& state, uint32_t subtask
 
 Status restore_progress(const StateDescriptor& state, const OperatorContext& context, int64_t& watermark,
                         uint64_t& arrival) {
-  return context.restored->visit(state, context.key_groups, context.subtask, context.parallelism,
-                                 [&](uint32_t /*group*/, std::string_view /*key*/, std::string_view value) -> Status {
+  struct Progress {
+    int64_t watermark;
+    uint64_t arrival;
+  };
+  std::map<std::string, Progress, std::less<>> saved;
+  MR_TRY(context.restored->visit(state, context.key_groups, context.subtask, context.parallelism,
+                                 [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
                                    ByteReader reader(value);
-                                   watermark = std::max(watermark, reader.get<int64_t>());
-                                   arrival = std::max(arrival, reader.get<uint64_t>());
+                                   const auto seen = reader.get<int64_t>();
+                                   saved[std::string(key)] = {seen, reader.get<uint64_t>()};
                                    if (reader.done()) return {};
                                    return make_error(ErrorCode::kCorruptState, "the window's progress is damaged");
-                                 });
+                                 }));
+  const std::string own = std::to_string(context.subtask);
+  const bool same = saved.size() == context.parallelism && saved.contains(own);
+  for (const auto& [subtask, progress] : saved) {
+    if (same && subtask != own) continue;
+    watermark = std::max(watermark, progress.watermark);
+    arrival = std::max(arrival, progress.arrival);
+  }
+  return {};
 }
 
 }  // namespace millrace

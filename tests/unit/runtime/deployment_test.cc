@@ -5,6 +5,7 @@
 
 #include "core/random.h"
 #include "tests/unit/runtime/mini_job.h"
+#include "tests/unit/runtime/shared_channels.h"
 
 namespace millrace {
 
@@ -25,48 +26,6 @@ std::vector<int64_t> sorted_rows(std::vector<int64_t> rows) {
   std::sort(rows.begin(), rows.end());
   return rows;
 }
-
-/// Both ends of a key are one channel.
-struct SharedChannels {
-  std::map<ChannelKey, std::unique_ptr<Channel>> channels;
-  std::map<ChannelKey, std::pair<Waker*, Waker*>> wakers;
-  size_t opened = 0;
-  std::map<uint32_t, std::vector<uint32_t>> aligned;
-
-  Channel* channel(const ChannelKey& key) {
-    std::unique_ptr<Channel>& found = channels[key];
-    if (!found) found = std::make_unique<Channel>(64);
-    found->connect(wakers[key].first, wakers[key].second);
-    return found.get();
-  }
-};
-
-class SharedEnds final : public RemoteChannels {
- public:
-  SharedEnds(SharedChannels& shared, uint32_t member) : shared_(shared), member_(member) {}
-  ChannelOutput* output(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* producer) override {
-    check(member, schema);
-    shared_.wakers[key].first = producer;
-    return shared_.channel(key);
-  }
-  ChannelInput* input(const ChannelKey& key, uint32_t member, SchemaPtr schema, Waker* consumer) override {
-    check(member, schema);
-    shared_.wakers[key].second = consumer;
-    return shared_.channel(key);
-  }
-  void align(std::shared_ptr<SourceAlignment>, const std::vector<uint32_t>& members) override {
-    shared_.aligned[member_] = members;
-  }
-  void open() override { ++shared_.opened; }
-
- private:
-  void check(uint32_t member, const SchemaPtr& schema) const {
-    MR_CHECK(member != member_, "a channel to oneself is local");
-    MR_CHECK(schema->size() == 1, "the schema of the edge");
-  }
-  SharedChannels& shared_;
-  uint32_t member_;
-};
 
 }  // namespace
 
