@@ -13,6 +13,7 @@ start           process start to the first row of a bounded file of 1,000 rows, 
 kafka-to-kafka  half of the rows, with another key, from topic to topic; at_least_once next to exactly_once
 commit          milliseconds per lane and epoch of an exactly-once Kafka sink, by phase, 1 and 8 lanes
 recovery        seconds from kill -9 of a task manager to the next row of the source, 10 MB and 1 GB of state
+unaligned       seconds of a checkpoint under back pressure, aligned and unaligned
 latency         Kafka to Kafka at 5,000 events a second, next to a consumer of the source topic
 """
 import argparse
@@ -274,6 +275,9 @@ def main():
     if arguments.name == "recovery":
         import recovery  # pylint: disable=import-outside-toplevel
         return recovery.bench()
+    if arguments.name == "unaligned":
+        import unaligned  # pylint: disable=import-outside-toplevel
+        return unaligned.bench()
     if arguments.name == "latency":
         import latency  # pylint: disable=import-outside-toplevel
         return latency.bench(with_broker, MILLRACE, TOOLS)

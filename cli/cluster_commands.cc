@@ -73,6 +73,12 @@ TableRows status_table(const CommandJson& job) {
                      number_at(last, "duration_ms"), bytes_text(static_cast<double>(number_at(last, "bytes"))))});
   }
   if (job.contains("state_size")) rows.push_back({"state size", text_at(job["state_size"], "text")});
+  std::string settings;
+  const CommandJson fields = job["checkpoints"].value("settings", CommandJson::object());
+  for (const auto& [field, value] : fields.items()) {
+    settings += (settings.empty() ? "" : ", ") + field + " " + value.get<std::string>();
+  }
+  if (!settings.empty()) rows.push_back({"checkpoint settings", settings});
   rows.push_back({"directory", text_at(job, "directory")});
   if (const std::string why = text_at(job, "waiting_for"); !why.empty()) rows.push_back({"waits for", why});
   if (job.contains("failure")) {
@@ -83,12 +89,22 @@ TableRows status_table(const CommandJson& job) {
   return rows;
 }
 
+std::string kind_of(const CommandJson& checkpoint) {
+  if (checkpoint.value("savepoint", false)) return "savepoint";
+  return checkpoint.value("unaligned", false) ? "unaligned" : "checkpoint";
+}
+
+TableRows settings_table(const CommandJson& body) {
+  TableRows rows;
+  for (const auto& [field, value] : body["settings"].items()) rows.push_back({field, value.get<std::string>()});
+  return rows;
+}
+
 TableRows checkpoints_table(const CommandJson& body) {
   TableRows rows{{"ID", "KIND", "STATUS", "TRIGGERED (UTC)", "MS", "BYTES", "TASKS", "PATH"}};
   for (const CommandJson& one : body["recent"]) {
     const int64_t ended = number_at(one, "ended_at");
-    rows.push_back({text_at(one, "id"), one.value("savepoint", false) ? "savepoint" : "checkpoint",
-                    text_at(one, "status"), time_text(number_at(one, "triggered_at")),
+    rows.push_back({text_at(one, "id"), kind_of(one), text_at(one, "status"), time_text(number_at(one, "triggered_at")),
                     ended == 0 ? "-" : std::to_string(ended - number_at(one, "triggered_at")),
                     bytes_text(static_cast<double>(number_at(one, "bytes"))),
                     text_at(one, "acknowledged") + "/" + text_at(one, "tasks"),
@@ -139,8 +155,24 @@ int command_status(const std::vector<std::string>& args, const Registry& /*regis
 }
 
 int command_checkpoints(const std::vector<std::string>& args, const Registry& /*registry*/) {
-  const auto call = begin("checkpoints", kCheckpointsUsage, args, {{}, {}, 1, 1});
-  return call ? show(*call, job_target(call->arguments.words[0], "/checkpoints"), checkpoints_table) : call.error();
+  const auto call = begin("checkpoints", kCheckpointsUsage, args, {{}, {"--set"}, 1, 1});
+  if (!call) return call.error();
+  const std::string& job = call->arguments.words[0];
+  std::string changes;
+  for (const std::string& change : call->arguments.all("--set")) {
+    const size_t equals = change.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      std::fprintf(stderr, "error: --set needs field=value, as in --set interval=5s, not `%s`\n", change.c_str());
+      return kExitInvalid;
+    }
+    changes += (changes.empty() ? "?" : "&") + escape_url(change.substr(0, equals)) + "=" +
+               escape_url(change.substr(equals + 1));
+  }
+  if (changes.empty()) return show(*call, job_target(job, "/checkpoints"), checkpoints_table);
+  const auto body = call->client.call("PATCH", job_target(job, "/checkpoint" + changes));
+  if (!body) return body.error();
+  print_result(call->format, *body, call->format == "table" ? settings_table(CommandJson::parse(*body)) : TableRows{});
+  return kExitDone;
 }
 
 int command_cancel(const std::vector<std::string>& args, const Registry& /*registry*/) {

@@ -28,6 +28,9 @@ class LocalCluster {
     job.random = &system_random();
     job.metrics = task_manager.metrics;
     job.slots = &slots_;
+    job.plan = [registry = task_manager.registry, environment = task_manager.environment](const std::string& spec) {
+      return plan_again(spec, registry->plan, environment);
+    };
     job_ = std::make_unique<JobThread>(std::move(job));
     task_manager_ = std::make_unique<TaskManager>(std::move(task_manager), transport_.to_job_manager());
     transport_.bind_task_manager([this](ToTaskManager message) { task_manager_->receive(std::move(message)); });

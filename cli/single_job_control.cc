@@ -58,6 +58,11 @@ Result<std::string> SingleJobControl::checkpoint(const std::string& /*job_id*/) 
   return id;
 }
 
+Status SingleJobControl::change_checkpoint_settings(const std::string& /*job_id*/, const CheckpointChanges& changes) {
+  MR_TRY(running());
+  return job_.change_checkpoint_settings(changes);
+}
+
 Result<SubmitAnswer> SingleJobControl::submit(PlannedJob /*job*/, SubmitOptions /*options*/) {
   return needs_job_manager("take another");
 }

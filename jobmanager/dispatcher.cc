@@ -142,6 +142,7 @@ Status Dispatcher::start_job(PlannedJob planned, CatalogueEntry entry) {
   // Filled before the job is deployed: its messages must find its thread.
   auto thread = std::make_shared<std::shared_ptr<JobThread>>();
   auto id = std::make_shared<std::string>();
+  job.plan = [this](const std::string& spec) { return plan_again(spec, *config_.registry, config_.environment); };
   job.on_new_spec = [this, id](const std::string& spec) { new_spec(*id, spec); };
   job.on_opened = [this, thread, id, entry](const JobView& view) mutable -> Status {
     *id = view.job_id;

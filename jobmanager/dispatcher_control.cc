@@ -226,6 +226,11 @@ Result<std::string> Dispatcher::replace(const std::string& job_id, PlannedJob jo
   return id;
 }
 
+Status Dispatcher::change_checkpoint_settings(const std::string& job_id, const CheckpointChanges& changes) {
+  MR_ASSIGN(const auto thread, running(job_id));
+  return thread->change_checkpoint_settings(changes);
+}
+
 std::optional<OperationView> Dispatcher::operation(const std::string& job_id, const std::string& trigger_id) const {
   std::optional<JobView> view = job(job_id);
   if (!view) return std::nullopt;

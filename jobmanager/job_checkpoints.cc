@@ -7,6 +7,7 @@
 #include "jobmanager/job_master.h"
 #include "jobmanager/view_history.h"
 #include "state/checkpoint_plan.h"
+#include "state/in_flight_state.h"
 #include "state/protocol/job_tasks.h"
 #include "state/savepoint.h"
 
@@ -30,12 +31,24 @@ void JobMaster::trigger(bool final) {
     if (auto decision = coordinator_->storage_failed(0, now_ms)) drop_checkpoint(*decision);
     return;
   }
-  coordinator_->started(*id, final, now_ms);
+  // A savepoint stands for itself, and another file or parallelism cannot take over rows in flight.
+  const bool aligned =
+      final || (replacement_ && !replacement_->tried) || std::ranges::any_of(waiting_, [](const Waiting& waiting) {
+        return waiting.checkpoint_id == 0 && !waiting.order.target.empty();
+      });
+  coordinator_->started(*id, final, now_ms, aligned);
   triggered_ms_ = now_ms;
   final_in_flight_ = final;
   note_checkpoint_started(view_, *id, now_ms, !waiting_.empty());
   attach_waiting(*id);
   send(TriggerCheckpoint{view_.job_id, view_.attempt, *id, final});
+}
+
+void JobMaster::overtake_if_due() {
+  const std::optional<int64_t> id = coordinator_->overtake(config_.clock->wall_ms());
+  if (!id) return;
+  if (CheckpointView* checkpoint = find_checkpoint(view_, *id)) checkpoint->unaligned = true;
+  send(OvertakeCheckpoint{view_.job_id, view_.attempt, *id});
 }
 
 void JobMaster::on(const SnapshotTaken& message) {
@@ -64,7 +77,9 @@ void JobMaster::complete(int64_t checkpoint_id) {
   // Before the checkpoint: a crash in between leaves the new file with the old file's checkpoint, as any upgrade does.
   if (replacement_ && replacement_->tried) replacement_holds();
   crash_point("complete.before");
-  if (Status status = store_->complete(checkpoint_id, final_in_flight_, coordinator_->handles()); !status) {
+  if (Status status =
+          store_->complete(checkpoint_id, final_in_flight_, coordinator_->handles(), coordinator_->overtaking());
+      !status) {
     if (status.error().code == ErrorCode::kSuperseded) {
       fail(status.error());
       return;
@@ -272,8 +287,57 @@ void JobMaster::request_replacement(ReplaceOrder order) {
   const bool nothing_runs = view_.state == JobState::kCreated || view_.state == JobState::kRestarting;
   replacement_ = Replacement{std::move(order), 0, false};
   if (view_.state == JobState::kRunning) coordinator_->request_checkpoint();
-  if (nothing_runs && cancelling_.empty()) begin_replacement();
+  if (nothing_runs && cancelling_.empty() && can_take_over_rows(*replacement_->order.graph)) begin_replacement();
   on_time();
+}
+
+void JobMaster::take_settings_of_file() {
+  settings_ = config_.graph->settings.checkpoint;
+  if (auto changed = changed_checkpoint_settings(settings_, store_->record().checkpoint_changes); changed) {
+    settings_ = *changed;
+  } else {
+    log_warn("the changed checkpoint settings do not fit the file", {{"error", changed.error().to_string()}});
+  }
+  view_.checkpoint_settings = checkpoint_settings_text(settings_);
+}
+
+Status JobMaster::change_checkpoint_settings(const CheckpointChanges& changes) {
+  if (is_terminal(view_.state)) return make_error(ErrorCode::kRefusedByState, "the job has ended");
+  MR_TRY(changed_checkpoint_settings(settings_, changes));
+  CheckpointChanges all = store_->record().checkpoint_changes;
+  for (const auto& [field, value] : changes) all[field] = value;
+  MR_TRY(store_->set_checkpoint_changes(std::move(all)));
+  take_settings_of_file();
+  if (coordinator_) coordinator_->change_policy(checkpoint_policy(settings_));
+  log_info("checkpoint settings changed", {{"job", view_.name}});
+  on_time();
+  return {};
+}
+
+/// Rows in flight in the newest checkpoint go on between the same subtasks only.
+bool JobMaster::can_take_over_rows(const JobGraph& graph) const {
+  const auto newest = store_->newest();
+  return newest && (!*newest || !(*newest)->unaligned || same_channels(*config_.graph, graph));
+}
+
+/// Rows in flight are handled by the file that sent them: it runs until an aligned checkpoint, and then the new one.
+Status JobMaster::begin_with_former_file(const std::optional<JobRecord>& former) {
+  MR_ASSIGN(const std::optional<CheckpointMetadata> newest, store_->newest());
+  if (!newest || !newest->unaligned || !former || former->job_id != newest->job_id || !config_.plan) return {};
+  if (former->spec.empty() || former->spec == config_.spec_yaml) return {};
+  const auto graph = config_.plan(former->spec);
+  if (!graph || same_channels(**graph, *config_.graph)) return {};  // the task managers refuse what does not fit
+  log_info("rows are in flight: the former file goes on until they are handled",
+           {{"job", view_.name}, {"checkpoint", newest->checkpoint_id}});
+  ReplaceOrder order{.trigger_id = "",
+                     .kind = OperationKind::kUpgrade,
+                     .graph = std::exchange(config_.graph, *graph),
+                     .spec_yaml = std::exchange(config_.spec_yaml, former->spec),
+                     .allow_dropped_state = config_.options.allow_dropped_state,
+                     .no_way_back = true};
+  replacement_ = Replacement{std::move(order), 0, false};
+  tasks_ = tasks_of(make_physical_plan(*config_.graph));
+  return store_->set_spec(config_.spec_yaml);
 }
 
 /// The new file takes the old one's place; `order` keeps the old one until the new one has proved itself.
@@ -289,6 +353,7 @@ void JobMaster::begin_replacement() {
   std::swap(config_.spec_yaml, replacement_->order.spec_yaml);
   std::swap(config_.options.allow_dropped_state, replacement_->order.allow_dropped_state);
   tasks_ = tasks_of(make_physical_plan(*config_.graph));
+  take_settings_of_file();
   log_info("job changes its file", {{"job", view_.name}});
   if (view_.state != JobState::kRunning) {
     if (view_.state == JobState::kCreated || waits_for_slots_) deploy_or_fail();
@@ -308,12 +373,18 @@ void JobMaster::take_back_replacement() {
   operation_failed(view_, replacement_->order.trigger_id, *view_.failure);
   replacement_.reset();
   took_back_ = true;
+  take_settings_of_file();
   log_warn("the new file failed before its first checkpoint: the old one goes on", {{"job", view_.name}});
 }
 
 void JobMaster::replacement_holds() {
   if (Status written = store_->set_spec(config_.spec_yaml); !written) {
     log_warn("the new job file was not recorded", {{"error", written.error().to_string()}});
+  }
+  if (replacement_->order.kind == OperationKind::kUpgrade && !store_->record().checkpoint_changes.empty()) {
+    if (Status dropped = store_->set_checkpoint_changes({}); !dropped) log_warn("the old file's settings stay", {});
+    take_settings_of_file();
+    coordinator_->change_policy(checkpoint_policy(settings_));
   }
   if (config_.on_new_spec) config_.on_new_spec(config_.spec_yaml);
   operation_done(view_, replacement_->order.trigger_id, "");

@@ -38,11 +38,15 @@ Status JobMaster::start() {
                     .start = config_.options.start};
   // Before the record says that this file runs: a file that is refused leaves everything as it is.
   MR_TRY(check_start(*config_.fs, job, *config_.graph, config_.options.allow_dropped_state));
+  // A damaged one is the store's to complain of.
+  const auto former = read_job_record(*config_.fs, join_path(config_.checkpoint_root, config_.graph->name));
   MR_ASSIGN(store_, CheckpointStore::open(*config_.fs, *config_.random, *config_.clock, job));
   view_.job_id = store_->record().job_id.to_string();
   view_.directory = store_->directory();
   view_.attempt = store_->record().attempt;
   view_.started_ms = config_.clock->wall_ms();
+  if (former) MR_TRY(begin_with_former_file(*former));
+  take_settings_of_file();
   note_state(view_, JobState::kCreated, view_.started_ms);
   metrics_.open(config_.metrics, view_.job_id, view_.name);
   if (config_.brought_back) metrics_.restarted(RestartCause::kJobManagerLost);
@@ -65,8 +69,7 @@ Status JobMaster::deploy() {
   MR_ASSIGN(std::optional<CheckpointMetadata> restored, store_->newest());
   view_.attempt = store_->record().attempt;
   view_.restored_checkpoint = restored ? restored->checkpoint_id : 0;
-  coordinator_.emplace(checkpoint_policy(config_.graph->settings.checkpoint), tasks_, store_->completed_ids(),
-                       config_.clock->wall_ms());
+  coordinator_.emplace(checkpoint_policy(settings_), tasks_, store_->completed_ids(), config_.clock->wall_ms());
   if (stop_requested_ && !stop_.drain) coordinator_->request_stop();
   if (!waiting_.empty() || replacement_) coordinator_->request_checkpoint();
   sinks_ = SinkProgress(*config_.graph);
@@ -290,7 +293,7 @@ void JobMaster::fail(JobFailure failure, bool permanent) {
     if (Status removed = store_->remove(*dropped); !removed) log_debug("checkpoint stays", {{"checkpoint", *dropped}});
   }
   change(JobState::kFailing);
-  if (replacement_ && replacement_->tried) take_back_replacement();
+  if (replacement_ && replacement_->tried && !replacement_->order.no_way_back) take_back_replacement();
   cancel_attempt();
 }
 
@@ -388,6 +391,7 @@ void JobMaster::on_time() {
   if (view_.state != JobState::kRunning) return;
   if (auto decision = coordinator_->check_timeout(now_ms)) drop_checkpoint(*decision);
   if (view_.state == JobState::kRunning) trigger_if_due();
+  if (view_.state == JobState::kRunning) overtake_if_due();
   if (view_.state == JobState::kRunning) notify_again();
 }
 
@@ -402,7 +406,7 @@ int64_t JobMaster::next_deadline_ms() const {
   if (view_.state == JobState::kRestarting) return restart_at_ms_;
   if (view_.state != JobState::kRunning) return INT64_MAX;
   int64_t next = INT64_MAX;
-  if (coordinator_->in_flight()) next = triggered_ms_ + config_.graph->settings.checkpoint.timeout_ms;
+  if (coordinator_->in_flight()) next = triggered_ms_ + settings_.timeout_ms;
   const TriggerDecision decision = coordinator_->decide_trigger(config_.clock->wall_ms());
   if (decision.kind == TriggerDecision::Kind::kTrigger && !cancel_when_settled_) return config_.clock->wall_ms();
   if (decision.at_ms >= 0) next = std::min(next, decision.at_ms);

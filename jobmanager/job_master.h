@@ -43,6 +43,8 @@ struct JobMasterConfig {
   SlotPool* slots = nullptr;
   /// Between opening the job's directory and the first deployment; may be empty.
   std::function<Status(const JobView&)> on_opened;
+  /// Plans another version of the job file; may be empty.
+  std::function<Result<std::shared_ptr<const JobGraph>>(const std::string& spec)> plan;
   /// The job file changed for good (rescaled, upgraded); may be empty.
   std::function<void(const std::string& spec)> on_new_spec;
   /// Copies a checkpoint elsewhere and calls savepoint_written() later. Empty: copied at once, on the job's thread.
@@ -65,6 +67,7 @@ struct ReplaceOrder {
   std::shared_ptr<const JobGraph> graph;
   std::string spec_yaml;
   bool allow_dropped_state = false;
+  bool no_way_back = false;  // the old file is not wanted any more, whatever becomes of the new one
 };
 
 class JobMaster {
@@ -93,6 +96,8 @@ class JobMaster {
   void request_replacement(ReplaceOrder order);
   /// Nothing when the job does not run now.
   void request_tap(const std::string& tap_id, const std::string& step, uint32_t rows, int64_t for_ms);
+  /// Takes effect at once and holds through restarts, until another file takes the job's place.
+  Status change_checkpoint_settings(const CheckpointChanges& changes);
   void savepoint_written(const std::string& trigger_id, const Status& status);
 
   /// When on_time() should be called at the latest; INT64_MAX: after the next event only.
@@ -111,6 +116,7 @@ class JobMaster {
   /// Sinks that have not published the last checkpoint's output are told again.
   void notify_again();
   void trigger(bool final);
+  void overtake_if_due();
   void complete(int64_t checkpoint_id);
   void remove_subsumed(const std::vector<int64_t>& subsumed);
   void drop_checkpoint(const AbortDecision& decision);
@@ -134,6 +140,9 @@ class JobMaster {
   /// False: the state is beyond its limit, and the job fails for it.
   bool measure_state(int64_t checkpoint_id);
   void measure_each_state(int64_t checkpoint_id);
+  Status begin_with_former_file(const std::optional<JobRecord>& former);
+  void take_settings_of_file();
+  [[nodiscard]] bool can_take_over_rows(const JobGraph& graph) const;
   void take_back_replacement();
   void replacement_holds();
   void end_operations();
@@ -167,6 +176,7 @@ class JobMaster {
 
   JobMasterConfig config_;
   std::vector<TaskId> tasks_;
+  CheckpointSettings settings_;  // of the file, with what was changed since
   std::unique_ptr<CheckpointStore> store_;
   std::optional<CheckpointCoordinator> coordinator_;
   SinkProgress sinks_;

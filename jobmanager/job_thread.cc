@@ -144,6 +144,17 @@ void JobThread::request_tap(std::string tap_id, std::string step, uint32_t rows,
   });
 }
 
+Status JobThread::change_checkpoint_settings(CheckpointChanges changes) {
+  const auto answer = std::make_shared<std::promise<Status>>();
+  std::future<Status> done = answer->get_future();
+  impl_->post([answer, changes = std::move(changes)](JobMaster& master) {
+    answer->set_value(master.change_checkpoint_settings(changes));
+  });
+  // A job that ends meanwhile answers nothing.
+  if (done.wait_for(std::chrono::seconds(10)) == std::future_status::ready) return done.get();
+  return make_error(ErrorCode::kRefusedByState, "the job does not answer", "`millrace status` shows its state");
+}
+
 std::shared_ptr<const JobGraph> JobThread::graph() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->graph;

@@ -9,6 +9,7 @@
 
 #include "jobmanager/job_state.h"
 #include "jobmanager/state_forecast.h"
+#include "plan/checkpoint_changes.h"
 #include "state/protocol/task_snapshot.h"
 
 namespace millrace {
@@ -44,6 +45,7 @@ struct CheckpointView {
   uint32_t tasks = 0;
   uint32_t acknowledged = 0;
   std::string failure;
+  bool unaligned = false;  // its barriers may have overtaken rows
 };
 
 enum class OperationKind : uint8_t { kSavepoint, kStop, kCheckpoint, kRescale, kUpgrade };
@@ -92,6 +94,7 @@ struct JobView {
   std::vector<OperationView> operations{};           // newest first, at most 32
   StateForecast state_size{};                        // of the whole job, as its checkpoints hold it
   std::vector<StateSizeView> state_sizes{};          // of each state, measured every few seconds
+  CheckpointChanges checkpoint_settings{};           // as they are now
 };
 
 }  // namespace millrace

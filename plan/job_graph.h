@@ -137,6 +137,7 @@ struct CheckpointSettings {
   int64_t min_pause_ms = 0;
   int64_t tolerable_failures = 3;
   int64_t retain = 3;
+  int64_t unaligned_after_ms = -1;  // -1: barriers never overtake rows
 };
 
 struct RestartSettings {

@@ -163,4 +163,18 @@ PlannedJob plan_job(std::string_view yaml, const SpecOverrides& overrides, const
   return job;
 }
 
+Result<std::shared_ptr<const JobGraph>> plan_again(
+    std::string_view resolved_yaml, const PlanRegistry& registry,
+    const std::function<std::optional<std::string>(const std::string&)>& environment) {
+  SpecOverrides overrides;
+  overrides.environment = environment;
+  PlannedJob planned = plan_job(resolved_yaml, overrides, registry);
+  if (planned.ok) return std::make_shared<const JobGraph>(std::move(planned.graph));
+  std::string message = "the job file does not plan any more";
+  for (const Diagnostic& diagnostic : planned.diagnostics.all()) {
+    if (diagnostic.severity == Severity::kError) message += ": " + diagnostic.message;
+  }
+  return make_error(ErrorCode::kBadPlan, std::move(message));
+}
+
 }  // namespace millrace

@@ -43,6 +43,11 @@ struct PlannedJob {
 
 PlannedJob plan_job(std::string_view yaml, const SpecOverrides& overrides, const PlanRegistry& registry);
 
+/// A resolved file that has planned before, perhaps in another process. kBadPlan with all that is wrong.
+Result<std::shared_ptr<const JobGraph>> plan_again(
+    std::string_view resolved_yaml, const PlanRegistry& registry,
+    const std::function<std::optional<std::string>(const std::string&)>& environment);
+
 /// Chains, exchanges, state, delivery, changelog kind and watermark rule; format text, dot or json.
 std::string describe_plan(const JobGraph& graph, std::string_view format);
 

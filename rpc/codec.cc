@@ -56,6 +56,11 @@ void for_each_field(TriggerCheckpoint& m, F&& f) {
   f("final", m.final);
 }
 template <class F>
+void for_each_field(OvertakeCheckpoint& m, F&& f) {
+  for_each_job_field(m, f);
+  f("checkpoint_id", m.checkpoint_id);
+}
+template <class F>
 void for_each_field(CheckpointCompleted& m, F&& f) {
   for_each_job_field(m, f);
   f("checkpoint_id", m.checkpoint_id);
@@ -196,6 +201,7 @@ template <class M>
 constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, DeployJob>) return "DeployJob";
   if constexpr (std::is_same_v<M, TriggerCheckpoint>) return "TriggerCheckpoint";
+  if constexpr (std::is_same_v<M, OvertakeCheckpoint>) return "OvertakeCheckpoint";
   if constexpr (std::is_same_v<M, CheckpointCompleted>) return "CheckpointCompleted";
   if constexpr (std::is_same_v<M, CheckpointAborted>) return "CheckpointAborted";
   if constexpr (std::is_same_v<M, EndInput>) return "EndInput";

@@ -44,6 +44,12 @@ struct TriggerCheckpoint {
   int64_t checkpoint_id = 0;
   bool final = false;  // the job stops behind this barrier
 };
+/// The barriers of a checkpoint that was triggered before are to overtake rows.
+struct OvertakeCheckpoint {
+  std::string job_id;
+  int64_t attempt = 0;
+  int64_t checkpoint_id = 0;
+};
 struct CheckpointCompleted {
   std::string job_id;
   int64_t attempt = 0;
@@ -137,8 +143,8 @@ struct JobCancelled {
   int64_t attempt = 0;
 };
 
-using ToTaskManager =
-    std::variant<DeployJob, TriggerCheckpoint, CheckpointCompleted, CheckpointAborted, EndInput, TapStep, CancelJob>;
+using ToTaskManager = std::variant<DeployJob, TriggerCheckpoint, OvertakeCheckpoint, CheckpointCompleted,
+                                   CheckpointAborted, EndInput, TapStep, CancelJob>;
 using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, RestoredSettled,
                                   EpochSettled, TapRows, JobCancelled>;
 

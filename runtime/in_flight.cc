@@ -1,7 +1,5 @@
 #include "runtime/in_flight.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 
@@ -11,24 +9,6 @@
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kInFlightPrefix = "in_flight_";
-
-std::string_view partitioning_name(Partitioning partitioning) {
-  switch (partitioning) {
-    case Partitioning::kForward:
-      return "forward";
-    case Partitioning::kHash:
-      return "hash";
-    case Partitioning::kBroadcast:
-      return "broadcast";
-    case Partitioning::kRebalance:
-      return "rebalance";
-    case Partitioning::kGlobal:
-      return "global";
-  }
-  return "";
-}
 
 /// Number 0 is the status, elements follow.
 std::string row_key(const ChannelRows& rows, uint32_t number) {
@@ -134,26 +114,17 @@ struct FoundRows {
 
 }  // namespace
 
-InFlightEdge in_flight_edge(const JobGraph& graph, const PhysicalPlan& plan, uint32_t edge) {
-  const PhysicalEdge& described = plan.edges[edge];
-  const Node& from = graph.nodes[described.from_node];
-  const Node& to = graph.nodes[described.to_node];
-  InFlightEdge out;
-  out.schema = from.outputs[described.port].schema;
-  out.state.step = to.id;
-  out.state.name = std::string(kInFlightPrefix) + std::to_string(described.to_input);
-  out.state.kind = StateKind::kSubtask;
-  out.state.layout =
-      fmt::format("{} from `{}` to {} subtasks of {}, output {}:", partitioning_name(described.partitioning), from.id,
-                  to.parallelism, from.parallelism, described.port);
-  for (const Field& field : out.schema->fields) {
-    out.state.layout += fmt::format(" {} {},", field.name, field.type->to_string());
+InFlightEdges in_flight_edges(const JobGraph& graph, const PhysicalPlan& plan, const Chain& chain) {
+  const std::vector<StateDescriptor> states = in_flight_states(graph, plan);
+  InFlightEdges edges;
+  for (const auto* numbers : {&chain.in_edges, &chain.out_edges}) {
+    for (const uint32_t number : *numbers) {
+      const PhysicalEdge& edge = plan.edges[number];
+      edges[number] = {states[number], graph.nodes[edge.from_node].outputs[edge.port].schema};
+    }
   }
-  out.state.layout.pop_back();
-  return out;
+  return edges;
 }
-
-bool is_in_flight_state(const StateDescriptor& state) { return state.name.starts_with(kInFlightPrefix); }
 
 SnapshotPartPtr in_flight_part(std::vector<ChannelRows> rows, const InFlightEdges& edges) {
   return std::make_unique<InFlightPart>(std::move(rows), edges);

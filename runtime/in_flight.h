@@ -11,7 +11,7 @@
 
 #include "plan/physical_plan.h"
 #include "runtime/channel.h"
-#include "state/snapshot.h"
+#include "state/in_flight_state.h"
 
 namespace millrace {
 
@@ -43,8 +43,8 @@ struct InFlightEdge {
 };
 using InFlightEdges = std::map<uint32_t, InFlightEdge>;  // by number in the physical plan
 
-InFlightEdge in_flight_edge(const JobGraph& graph, const PhysicalPlan& plan, uint32_t edge);
-bool is_in_flight_state(const StateDescriptor& state);
+/// The edges into and out of the chain.
+InFlightEdges in_flight_edges(const JobGraph& graph, const PhysicalPlan& plan, const Chain& chain);
 
 /// Rows are encoded when the part is written. REQUIRES: every channel's edge is in `edges`.
 SnapshotPartPtr in_flight_part(std::vector<ChannelRows> rows, const InFlightEdges& edges);

@@ -221,9 +221,7 @@ Result<TaskParts> build_task(const TaskBuild& build) {
   parts.id = build.id;
   parts.parallelism = chain.parallelism;
   parts.in_edges = chain.in_edges;
-  for (const auto* edges : {&chain.in_edges, &chain.out_edges}) {
-    for (const uint32_t edge : *edges) parts.edges.emplace(edge, in_flight_edge(graph, build.plan, edge));
-  }
+  parts.edges = in_flight_edges(graph, build.plan, chain);
   parts.metrics = task_metrics(StepSeries(build, graph.nodes[chain.nodes[0]].id));
   for (size_t i = 0; i < chain.nodes.size(); ++i) {
     const Node& node = graph.nodes[chain.nodes[i]];

@@ -287,6 +287,7 @@ struct CheckpointStore::Impl {
       }
     }
     if (decision != StartDecision::kResume) record.first_checkpoint_id = record.next_checkpoint_id;
+    if (decision != StartDecision::kResume || record.spec != job.spec) record.checkpoint_changes.clear();
     record.name = job.name;
     record.spec = job.spec;
     record.max_parallelism = job.max_parallelism;
@@ -506,11 +507,18 @@ Result<int64_t> CheckpointStore::reserve_checkpoint_id() {
   return id;
 }
 
-Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles) {
+Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles,
+                                 bool unaligned) {
   Impl& self = *impl_;
-  CheckpointMetadata metadata{
-      checkpoint_id, self.record.job_id,          self.record.name,  self.record.attempt, self.clock.wall_ms(),
-      final,         self.record.max_parallelism, std::move(handles)};
+  CheckpointMetadata metadata{.checkpoint_id = checkpoint_id,
+                              .job_id = self.record.job_id,
+                              .job_name = self.record.name,
+                              .attempt = self.record.attempt,
+                              .completed_ms = self.clock.wall_ms(),
+                              .final = final,
+                              .unaligned = unaligned,
+                              .max_parallelism = self.record.max_parallelism,
+                              .handles = std::move(handles)};
   MR_TRY(self.publish(metadata));
   self.completed.push_back(checkpoint_id);
   for (const int64_t id : std::exchange(self.older, {})) (void)self.fs.remove_all(self.chk(id));
@@ -540,6 +548,12 @@ Status CheckpointStore::set_status(JobStatus status) {
 Status CheckpointStore::set_spec(std::string spec) {
   MR_TRY(impl_->check_ownership());
   impl_->record.spec = std::move(spec);
+  return impl_->write_record(false, true);
+}
+
+Status CheckpointStore::set_checkpoint_changes(std::map<std::string, std::string> changes) {
+  MR_TRY(impl_->check_ownership());
+  impl_->record.checkpoint_changes = std::move(changes);
   return impl_->write_record(false, true);
 }
 

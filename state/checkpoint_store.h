@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct JobRecord {
   int64_t first_checkpoint_id = 1;  // older checkpoints belong to an abandoned line or an earlier job
   std::string restored_from;        // chk directory that this line started from; empty: from nothing
   std::string spec;                 // the job file
+  // Fields of settings.checkpoint that were changed on the running job, as texts; they hold as long as its file.
+  std::map<std::string, std::string> checkpoint_changes{};
 };
 
 /// Content of chk-<id>/_metadata.
@@ -42,7 +45,8 @@ struct CheckpointMetadata {
   std::string job_name;
   int64_t attempt = 0;
   int64_t completed_ms = 0;
-  bool final = false;  // the last one of a run
+  bool final = false;      // the last one of a run
+  bool unaligned = false;  // may hold rows in flight: state/in_flight_state.h
   uint32_t max_parallelism = 0;
   std::vector<SnapshotHandle> handles;  // files relative to the job's directory
   friend bool operator==(const CheckpointMetadata&, const CheckpointMetadata&) = default;
@@ -97,13 +101,14 @@ class CheckpointStore {
   Result<int64_t> reserve_checkpoint_id();
   /// Publishes _metadata: a crash at any point leaves it complete or absent. Fills job and time fields. kSuperseded:
   /// another process took the job over; nothing may be written any more.
-  Status complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles);
+  Status complete(int64_t checkpoint_id, bool final, std::vector<SnapshotHandle> handles, bool unaligned = false);
   /// Removes an aborted checkpoint's directory or those that were subsumed; one whose completion failed at its very
   /// last step stays, because a successor may have restored it. Failing is harmless: the next start sweeps.
   Status remove(int64_t checkpoint_id);
   Status set_status(JobStatus status);
   /// The job file that the next start of the job reads.
   Status set_spec(std::string spec);
+  Status set_checkpoint_changes(std::map<std::string, std::string> changes);
   /// kSuperseded when the newest record carries another attempt or incarnation than ours.
   Status check_ownership();
 

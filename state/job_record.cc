@@ -24,6 +24,8 @@ std::unexpected<Error> damaged_record(const std::string& path, std::string_view 
 
 constexpr std::string_view kMetadataMagic = "MRCHECK\n";
 constexpr uint32_t kMetadataVersion = 1;
+constexpr uint8_t kMetadataFinal = 1;
+constexpr uint8_t kMetadataUnaligned = 2;
 
 }  // namespace
 
@@ -39,6 +41,7 @@ std::string encode_job_record(const JobRecord& record) {
   json["first_checkpoint_id"] = record.first_checkpoint_id;
   json["restored_from"] = record.restored_from;
   json["spec"] = record.spec;
+  if (!record.checkpoint_changes.empty()) json["checkpoint_changes"] = record.checkpoint_changes;
   const std::string checksum = job_record_checksum(json);
   json["crc32c"] = checksum;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -64,6 +67,9 @@ Result<JobRecord> decode_job_record(std::string_view bytes, const std::string& p
     record.first_checkpoint_id = json.at("first_checkpoint_id").get<int64_t>();
     record.restored_from = json.at("restored_from").get<std::string>();
     record.spec = json.at("spec").get<std::string>();
+    if (const auto changes = json.find("checkpoint_changes"); changes != json.end()) {
+      record.checkpoint_changes = changes->get<std::map<std::string, std::string>>();
+    }
     return record;
   } catch (const std::exception& e) {
     return damaged_record(path, e.what());
@@ -79,7 +85,7 @@ std::string encode_checkpoint_metadata(const CheckpointMetadata& metadata) {
   out.put_string(metadata.job_name);
   out.put(metadata.attempt);
   out.put(metadata.completed_ms);
-  out.put(static_cast<uint8_t>(metadata.final));
+  out.put(static_cast<uint8_t>((metadata.final ? kMetadataFinal : 0) | (metadata.unaligned ? kMetadataUnaligned : 0)));
   out.put(metadata.max_parallelism);
   out.put_varint(metadata.handles.size());
   for (const SnapshotHandle& handle : metadata.handles) {
@@ -117,7 +123,9 @@ Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view bytes, co
   metadata.job_name = in.get_string();
   metadata.attempt = in.get<int64_t>();
   metadata.completed_ms = in.get<int64_t>();
-  metadata.final = in.get<uint8_t>() != 0;
+  const auto flags = in.get<uint8_t>();
+  metadata.final = (flags & kMetadataFinal) != 0;
+  metadata.unaligned = (flags & kMetadataUnaligned) != 0;
   metadata.max_parallelism = in.get<uint32_t>();
   const uint64_t handles = in.get_varint();
   for (uint64_t i = 0; i < handles && in.ok(); ++i) {

@@ -3,24 +3,13 @@
 #include "plan/planner.h"
 #include "runtime/state_rows/migrated_state.h"
 #include "state/checkpoint_store.h"
+#include "state/in_flight_state.h"
 #include "state/snapshot_file.h"
 #include "taskmanager/network/data_network.h"
 
 namespace millrace {
 
 namespace {
-
-Result<std::shared_ptr<const JobGraph>> plan_deployed_job(const TaskManagerConfig& config, const std::string& yaml) {
-  SpecOverrides overrides;
-  overrides.environment = config.environment;
-  PlannedJob planned = plan_job(yaml, overrides, config.registry->plan);
-  if (planned.ok) return std::make_shared<const JobGraph>(std::move(planned.graph));
-  std::string message = "the deployed job file does not plan";
-  for (const Diagnostic& diagnostic : planned.diagnostics.all()) {
-    if (diagnostic.severity == Severity::kError) message += ": " + diagnostic.message;
-  }
-  return make_error(ErrorCode::kBadMessage, std::move(message));
-}
 
 /// The job manager wrote the attempt's record before it deployed: a task manager that does not see it would write its
 /// snapshots where nobody finds them.
@@ -38,6 +27,7 @@ Result<std::shared_ptr<const RestoredState>> restored_state(const TaskManagerCon
                                                             const JobGraph& graph) {
   MR_ASSIGN(auto snapshots, RestoredSnapshots::open(*config.fs, message.job_directory, message.restore,
                                                     graph.settings.max_parallelism));
+  MR_TRY(check_rows_in_flight(snapshots->states(), graph));
   StatePlan plan =
       plan_state({graph.settings.max_parallelism, snapshots->states(), !snapshots->stores().empty()}, graph);
   MR_TRY(check_state_plan(plan, message.allow_dropped_state));
@@ -61,7 +51,7 @@ RunningJob::~RunningJob() {
 Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& message) {
   MR_TRY(check_storage(*config.fs, message));
   DeploymentConfig deployment;
-  MR_ASSIGN(deployment.graph, plan_deployed_job(config, message.spec_yaml));
+  MR_ASSIGN(deployment.graph, plan_again(message.spec_yaml, config.registry->plan, config.environment));
   const uint32_t max_parallelism = deployment.graph->settings.max_parallelism;
   deployment.registry = config.registry;
   deployment.job_id = message.job_id;
@@ -109,6 +99,10 @@ Status RunningJob::join_network(const TaskManagerConfig& config, const DeployJob
 
 void RunningJob::trigger_checkpoint(const TriggerCheckpoint& message) {
   deployment_->trigger_checkpoint(message.checkpoint_id, message.final);
+}
+
+void RunningJob::overtake_checkpoint(const OvertakeCheckpoint& message) {
+  deployment_->overtake(message.checkpoint_id);
 }
 
 void RunningJob::checkpoint_completed(const CheckpointCompleted& message) {

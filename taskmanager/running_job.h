@@ -19,6 +19,7 @@ class RunningJob final : public DeploymentEvents {
 
   [[nodiscard]] int64_t attempt() const { return attempt_; }
   void trigger_checkpoint(const TriggerCheckpoint& message);
+  void overtake_checkpoint(const OvertakeCheckpoint& message);
   void checkpoint_completed(const CheckpointCompleted& message);
   void checkpoint_aborted(const CheckpointAborted& message);
   void end_input();

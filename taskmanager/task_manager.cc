@@ -70,6 +70,9 @@ struct TaskManager::Impl {
   void handle(const TriggerCheckpoint& message) {
     if (RunningJob* job = job_of(message)) job->trigger_checkpoint(message);
   }
+  void handle(const OvertakeCheckpoint& message) {
+    if (RunningJob* job = job_of(message)) job->overtake_checkpoint(message);
+  }
   void handle(const CheckpointCompleted& message) {
     if (RunningJob* job = job_of(message)) job->checkpoint_completed(message);
   }

@@ -12,6 +12,11 @@ namespace millrace {
 
 namespace {
 
+const char* checkpoint_type(const CheckpointView& one) {
+  if (one.savepoint) return "SAVEPOINT";
+  return one.unaligned ? "UNALIGNED_CHECKPOINT" : "CHECKPOINT";
+}
+
 using CheckpointJson = nlohmann::ordered_json;
 
 HttpResponse checkpoint_answer(const CheckpointJson& body) {
@@ -74,7 +79,7 @@ CheckpointJson one_checkpoint(const CheckpointView& one) {
                      {"persisted_data", 0},
                      {"num_subtasks", one.tasks},
                      {"num_acknowledged_subtasks", one.acknowledged},
-                     {"checkpoint_type", one.savepoint ? "SAVEPOINT" : "CHECKPOINT"},
+                     {"checkpoint_type", checkpoint_type(one)},
                      {"tasks", CheckpointJson::object()}};
   if (one.status == CheckpointStatus::kCompleted) {
     out["external_path"] = one.path;
@@ -134,7 +139,8 @@ HttpResponse checkpoints(const RestCall& call) {
 HttpResponse checkpoint_config(const RestCall& call) {
   const auto job = flink_job(call);
   if (!job) return job.error();
-  const CheckpointSettings& settings = job->graph->settings.checkpoint;
+  CheckpointSettings settings = job->graph->settings.checkpoint;
+  if (const auto now = changed_checkpoint_settings(settings, job->view.checkpoint_settings); now) settings = *now;
   return checkpoint_answer({{"mode", settings.exactly_once ? "exactly_once" : "at_least_once"},
                             {"interval", settings.interval_ms},
                             {"timeout", settings.timeout_ms},
@@ -143,9 +149,9 @@ HttpResponse checkpoint_config(const RestCall& call) {
                             {"externalization", {{"enabled", true}, {"delete_on_cancellation", false}}},
                             {"state_backend", "millrace"},
                             {"checkpoint_storage", "FileSystemCheckpointStorage"},
-                            {"unaligned_checkpoints", false},
+                            {"unaligned_checkpoints", settings.unaligned_after_ms >= 0},
                             {"tolerable_failed_checkpoints", settings.tolerable_failures},
-                            {"aligned_checkpoint_timeout", 0},
+                            {"aligned_checkpoint_timeout", std::max<int64_t>(0, settings.unaligned_after_ms)},
                             {"checkpoints_after_tasks_finish", true},
                             {"state_changelog_enabled", false},
                             {"changelog_storage", nullptr},

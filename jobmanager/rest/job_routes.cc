@@ -66,7 +66,8 @@ Json job_json(const JobView& view) {
                {{"id", view.last_checkpoint_id},
                 {"completed_at", view.last_checkpoint_ms},
                 {"duration_ms", view.last_checkpoint_duration_ms},
-                {"bytes", view.last_checkpoint_bytes}}}}}};
+                {"bytes", view.last_checkpoint_bytes}}},
+              {"settings", view.checkpoint_settings}}}};
   if (view.failure) json["failure"] = failure_json(*view.failure);
   if (view.last_checkpoint_id > 0) json["state_size"] = state_size_json(view);
   return json;
@@ -109,6 +110,7 @@ Json checkpoint_json(const CheckpointView& one) {
   return {{"id", one.id},
           {"status", kStates[static_cast<size_t>(one.status)]},
           {"savepoint", one.savepoint},
+          {"unaligned", one.unaligned},
           {"path", one.path},
           {"triggered_at", one.triggered_ms},
           {"ended_at", one.ended_ms},
@@ -126,6 +128,7 @@ HttpResponse show_checkpoints(const RestCall& call) {
   return json_of({{"completed", view->checkpoints_completed},
                   {"failed", view->checkpoints_failed},
                   {"restored", view->restored_checkpoint},
+                  {"settings", view->checkpoint_settings},
                   {"recent", std::move(recent)}});
 }
 

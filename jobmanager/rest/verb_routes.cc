@@ -11,6 +11,8 @@ namespace millrace {
 namespace {
 
 using VerbJson = nlohmann::json;
+constexpr const char* kCheckpointFields[] = {"interval", "timeout", "min_pause", "unaligned_after",
+                                             "tolerable_failures"};
 constexpr std::string_view kOperationNames[] = {"savepoint", "stop", "checkpoint", "rescale", "upgrade"};
 
 HttpResponse verb_answer(int status, const VerbJson& body) {
@@ -53,6 +55,22 @@ HttpResponse savepoint_job(const RestCall& call) {
 
 HttpResponse checkpoint_job(const RestCall& call) {
   return triggered(call, "checkpoint", [&](const std::string& job) { return call.context.control->checkpoint(job); });
+}
+
+/// Of the query; what it leaves out stays as it is.
+HttpResponse change_checkpoints(const RestCall& call) {
+  const auto view = call.job();
+  if (!view) return rest_error(Error{ErrorCode::kNotFound, "no job `" + call.segment("job") + "`", ""});
+  CheckpointChanges changes;
+  for (const char* field : kCheckpointFields) {
+    if (std::string value = call.query(field); !value.empty()) changes[field] = std::move(value);
+  }
+  if (changes.empty()) return rest_error(400, "nothing to change", "as in ?interval=5s&unaligned_after=1s");
+  if (const Status done = call.context.control->change_checkpoint_settings(view->job_id, changes); !done) {
+    return rest_error(done.error());
+  }
+  const auto after = call.job();
+  return verb_answer(200, {{"job_id", view->job_id}, {"settings", after ? after->checkpoint_settings : changes}});
 }
 
 HttpResponse rescale_job(const RestCall& call) {
@@ -118,6 +136,11 @@ std::vector<Route> verb_routes() {
       {"POST", job + "/stop", "end with a savepoint", stop_job, {"directory", "drain", "savepoint"}},
       {"POST", job + "/savepoint", "take a savepoint", savepoint_job, {"directory"}},
       {"POST", job + "/checkpoint", "take a checkpoint now", checkpoint_job},
+      {"PATCH",
+       job + "/checkpoint",
+       "change checkpoint settings of the running job",
+       change_checkpoints,
+       {std::begin(kCheckpointFields), std::end(kCheckpointFields)}},
       {"POST", job + "/rescale", "go on with another parallelism", rescale_job, {"parallelism"}},
       {"POST", job + "/tap", "gather rows that leave a step, for a minute", tap_step, {"step", "limit"}},
       {"GET", job + "/taps/:tap", "the rows that have come so far", show_tap},

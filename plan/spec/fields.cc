@@ -138,7 +138,8 @@ const OptionList& checkpoint_fields() {
        .default_text = "never",
        .choices = {"never"},
        .min = 0,
-       .help = "Barriers overtake waiting rows after this time."},
+       .help = "A checkpoint that takes longer goes on unaligned: barriers overtake waiting rows, which become part of "
+               "it. 0s: all are. Savepoints, and what stop, rescale and upgrade take, are always aligned."},
   };
   return fields;
 }

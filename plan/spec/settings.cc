@@ -43,8 +43,12 @@ void read_checkpoint(SpecContext& context, const Located& map) {
     not_supported(context, values.located("dir"),
                   "checkpoints lie in a directory or on S3 (s3://bucket/prefix); other places are not supported");
   }
-  if (values.integer("unaligned_after") >= 0) {
-    not_supported(context, values.located("unaligned_after"), "unaligned checkpoints are not supported by this build");
+  out.unaligned_after_ms = values.integer("unaligned_after");
+  if (out.unaligned_after_ms >= 0 && !out.exactly_once) {
+    const Located& at = values.located("unaligned_after");
+    context.diagnostics.error(ErrorCode::kBadPlan, text_position(at),
+                              "`unaligned_after` needs `mode: exactly_once`: at_least_once does not align barriers", {},
+                              text_length(at));
   }
 }
 

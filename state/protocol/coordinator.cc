@@ -14,6 +14,7 @@ CheckpointPolicy checkpoint_policy(const CheckpointSettings& settings) {
   policy.timeout_ms = settings.timeout_ms;
   policy.tolerable_failures = settings.tolerable_failures;
   policy.retain = settings.retain;
+  policy.unaligned_after_ms = settings.unaligned_after_ms;
   return policy;
 }
 
@@ -54,7 +55,9 @@ TriggerDecision CheckpointCoordinator::decide_trigger(int64_t now_ms) const {
   if (ended_) return wait(Reason::kEnded);
   if (running_.size() != tasks_.size()) return wait(Reason::kTasksStarting);
   if (restored_unsettled_) return wait(Reason::kRestoredUnsettled);
-  if (in_flight_) return wait(Reason::kInFlight, in_flight_->since_ms + policy_.timeout_ms);
+  if (in_flight_) {
+    return wait(Reason::kInFlight, std::min(in_flight_->since_ms + policy_.timeout_ms, overtakes_at_ms()));
+  }
   const bool final = final_due();
   if (final || requested_) {
     if (now_ms < retry_not_before_ms_) return wait(Reason::kPause, retry_not_before_ms_);
@@ -70,8 +73,20 @@ TriggerDecision CheckpointCoordinator::decide_trigger(int64_t now_ms) const {
   return {TriggerDecision::Kind::kTrigger, Reason::kNone, false, -1};
 }
 
-void CheckpointCoordinator::started(int64_t checkpoint_id, bool final, int64_t now_ms) {
-  in_flight_ = InFlight{checkpoint_id, final, now_ms, tasks_};
+/// INT64_MAX: the checkpoint in flight has no more to be told.
+int64_t CheckpointCoordinator::overtakes_at_ms() const {
+  if (policy_.unaligned_after_ms < 0 || !in_flight_ || in_flight_->aligned || in_flight_->overtaking) return INT64_MAX;
+  return in_flight_->since_ms + policy_.unaligned_after_ms;
+}
+
+std::optional<int64_t> CheckpointCoordinator::overtake(int64_t now_ms) {
+  if (now_ms < overtakes_at_ms()) return std::nullopt;
+  in_flight_->overtaking = true;
+  return in_flight_->id;
+}
+
+void CheckpointCoordinator::started(int64_t checkpoint_id, bool final, int64_t now_ms, bool aligned) {
+  in_flight_ = InFlight{checkpoint_id, final, now_ms, aligned || final, false, tasks_};
   handles_.clear();
   last_trigger_ms_ = now_ms;
   requested_ = false;

@@ -29,6 +29,7 @@ struct CheckpointPolicy {
   int64_t retry_pause_ms = 1'000;  // before a failed final checkpoint is tried again
   /// Back-pressure: no trigger while the epoch of the k-th last completed checkpoint is not settled by its sinks.
   int64_t unsettled_max = 4;
+  int64_t unaligned_after_ms = -1;  // from the trigger on; -1: never
 };
 CheckpointPolicy checkpoint_policy(const CheckpointSettings& settings);
 
@@ -88,8 +89,14 @@ class CheckpointCoordinator {
   [[nodiscard]] bool all_settled() const { return unsettled_.empty(); }
 
   [[nodiscard]] TriggerDecision decide_trigger(int64_t now_ms) const;
-  /// The trigger was carried out under this id.
-  void started(int64_t checkpoint_id, bool final, int64_t now_ms);
+  /// The trigger was carried out under this id. `aligned`: its barriers must not overtake rows.
+  void started(int64_t checkpoint_id, bool final, int64_t now_ms, bool aligned = false);
+  /// The checkpoint whose barriers are to overtake rows from now on; told once.
+  [[nodiscard]] std::optional<int64_t> overtake(int64_t now_ms);
+  /// Those of the checkpoint in flight do.
+  [[nodiscard]] bool overtaking() const { return in_flight_ && in_flight_->overtaking; }
+  /// Other settings, from the next decision on.
+  void change_policy(const CheckpointPolicy& policy) { policy_ = policy; }
 
   [[nodiscard]] SnapshotVerdict snapshot_taken(int64_t checkpoint_id, const SnapshotHandle& handle);
   [[nodiscard]] const std::vector<SnapshotHandle>& handles() const { return handles_; }
@@ -115,8 +122,11 @@ class CheckpointCoordinator {
     int64_t id = 0;
     bool final = false;
     int64_t since_ms = 0;
+    bool aligned = false;
+    bool overtaking = false;
     std::set<TaskId> waiting;
   };
+  [[nodiscard]] int64_t overtakes_at_ms() const;
   [[nodiscard]] AbortDecision abort(AbortCause cause, int64_t now_ms);
   [[nodiscard]] bool final_due() const { return stop_requested_ || (!tasks_.empty() && all_finished()); }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "state/in_flight_state.h"
+
 namespace millrace {
 
 namespace {
@@ -42,6 +44,10 @@ class StatePlanner {
                                   checkpoint_.max_parallelism, graph_.settings.max_parallelism);
       plan_.help = fmt::format("set settings.max_parallelism to {}; it is fixed for the life of the state",
                                checkpoint_.max_parallelism);
+    }
+    // Whoever restores looks at these by itself (check_rows_in_flight), and a job manager can wait until they are gone.
+    for (const SnapshotStateInfo& info : checkpoint_.states) {
+      if (is_in_flight_state(info.state)) seen_.insert({info.state.step, info.state.name});
     }
     for (const Node& node : graph_.nodes) plan_node(node);
     for (const SnapshotStateInfo& info : checkpoint_.states) {

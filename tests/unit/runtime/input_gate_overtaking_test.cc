@@ -191,8 +191,7 @@ TEST_CASE("Restored rows that were not handled before the next barrier overtakes
 TEST_CASE("Rows in flight are written per edge and read by the subtask that they were on their way to") {
   const auto graph = mini_graph(3, false);
   const PhysicalPlan plan = make_physical_plan(*graph);
-  InFlightEdges edges;
-  for (uint32_t edge = 0; edge < plan.edges.size(); ++edge) edges.emplace(edge, in_flight_edge(*graph, plan, edge));
+  const InFlightEdges edges = in_flight_edges(*graph, plan, plan.chains[1]);
   ChannelRows taken{{0, 2, 1}, false, {40, true}, {}};
   taken.elements.push_back(element_of(ElementKind::kBatch, 1));
   taken.elements.push_back(element_of(ElementKind::kWatermark, 50));
@@ -216,7 +215,10 @@ TEST_CASE("Rows in flight are written per edge and read by the subtask that they
   REQUIRE(restored_in_flight(snapshot, 0, edges.at(0), 0, 3)->front().status.watermark == 30);
   REQUIRE(restored_in_flight(snapshot, 0, edges.at(0), 2, 3)->empty());
   REQUIRE(restored_in_flight(snapshot, 1, edges.at(1), 0, 3)->empty());
-  REQUIRE(edges.at(0).state.layout == "hash from `numbers` to 3 subtasks of 3, output 0: n BIGINT");
+  REQUIRE(edges.at(0).state.layout.starts_with("hash from 3 subtasks of `numbers`, output 0, to 3; "));
+  REQUIRE(edges.at(0).state.layout.ends_with(", n BIGINT"));
+  REQUIRE(same_channels(*graph, *mini_graph(3, false)));
+  REQUIRE_FALSE(same_channels(*graph, *mini_graph(2, false)));
 }
 
 }  // namespace millrace

@@ -194,6 +194,49 @@ TEST_CASE("completing returns the checkpoints beyond the retained number") {
   REQUIRE(subsumed_checkpoints({}, 3).empty());
 }
 
+TEST_CASE("a checkpoint's barriers overtake once it has taken long enough, and are told once") {
+  CheckpointPolicy policy = coordinator_policy();
+  policy.unaligned_after_ms = 40;
+  CheckpointCoordinator c = running_coordinator(policy);
+  REQUIRE_FALSE(c.overtake(1000));  // nothing is in flight
+  c.started(7, false, 100);
+  require_wait(c, 110, WaitReason::kInFlight, 140);
+  REQUIRE_FALSE(c.overtake(139));
+  REQUIRE_FALSE(c.overtaking());
+  REQUIRE(c.overtake(140) == 7);
+  REQUIRE(c.overtaking());
+  REQUIRE_FALSE(c.overtake(141));
+  require_wait(c, 150, WaitReason::kInFlight, 1100);
+}
+
+TEST_CASE(
+    "barriers do not overtake by default, nor those of a final checkpoint, nor where rows must not be in flight") {
+  CheckpointCoordinator by_default = running_coordinator();
+  by_default.started(1, false, 0);
+  REQUIRE_FALSE(by_default.overtake(999));
+  CheckpointPolicy policy = coordinator_policy();
+  policy.unaligned_after_ms = 0;
+  CheckpointCoordinator c = running_coordinator(policy);
+  c.started(1, true, 0);
+  REQUIRE_FALSE(c.overtake(10));
+  c.started(2, false, 20, true);
+  REQUIRE_FALSE(c.overtake(30));
+  c.started(3, false, 40);
+  REQUIRE(c.overtake(40) == 3);
+}
+
+TEST_CASE("another policy counts from the next decision on") {
+  CheckpointCoordinator c = running_coordinator();
+  require_wait(c, 50, WaitReason::kInterval, 100);
+  CheckpointPolicy policy = coordinator_policy();
+  policy.interval_ms = 500;
+  policy.unaligned_after_ms = 10;
+  c.change_policy(policy);
+  require_wait(c, 50, WaitReason::kInterval, 500);
+  c.started(1, false, 500);
+  REQUIRE(c.overtake(510) == 1);
+}
+
 TEST_CASE("a start uses the state that the request and the directory call for") {
   using D = StartDecision;
   struct Row {
