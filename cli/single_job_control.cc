@@ -58,7 +58,8 @@ Result<std::string> SingleJobControl::checkpoint(const std::string& /*job_id*/) 
   return id;
 }
 
-Status SingleJobControl::change_checkpoint_settings(const std::string& /*job_id*/, const CheckpointChanges& changes) {
+Result<CheckpointChanges> SingleJobControl::change_checkpoint_settings(const std::string& /*job_id*/,
+                                                                       const CheckpointChanges& changes) {
   MR_TRY(running());
   return job_.change_checkpoint_settings(changes);
 }

@@ -30,7 +30,8 @@ class SingleJobControl final : public JobControl {
   Result<std::string> stop(const std::string& job_id, const StopRequest& request) override;
   Result<std::string> savepoint(const std::string& job_id, const SavepointRequest& request) override;
   Result<std::string> checkpoint(const std::string& job_id) override;
-  Status change_checkpoint_settings(const std::string& job_id, const CheckpointChanges& changes) override;
+  Result<CheckpointChanges> change_checkpoint_settings(const std::string& job_id,
+                                                       const CheckpointChanges& changes) override;
   Result<std::string> rescale(const std::string& job_id, uint32_t parallelism) override;
   Result<std::string> upgrade(const std::string& job_id, PlannedJob job, bool allow_dropped_state) override;
   [[nodiscard]] std::optional<OperationView> operation(const std::string& job_id,

@@ -57,7 +57,8 @@ class Dispatcher final : public JobControl {
   Result<std::string> savepoint(const std::string& job_id, const SavepointRequest& request) override;
   Result<std::string> checkpoint(const std::string& job_id) override;
   Result<std::string> rescale(const std::string& job_id, uint32_t parallelism) override;
-  Status change_checkpoint_settings(const std::string& job_id, const CheckpointChanges& changes) override;
+  Result<CheckpointChanges> change_checkpoint_settings(const std::string& job_id,
+                                                       const CheckpointChanges& changes) override;
   Result<std::string> upgrade(const std::string& job_id, PlannedJob job, bool allow_dropped_state) override;
   [[nodiscard]] std::optional<OperationView> operation(const std::string& job_id,
                                                        const std::string& trigger_id) const override;

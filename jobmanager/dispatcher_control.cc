@@ -226,7 +226,8 @@ Result<std::string> Dispatcher::replace(const std::string& job_id, PlannedJob jo
   return id;
 }
 
-Status Dispatcher::change_checkpoint_settings(const std::string& job_id, const CheckpointChanges& changes) {
+Result<CheckpointChanges> Dispatcher::change_checkpoint_settings(const std::string& job_id,
+                                                                 const CheckpointChanges& changes) {
   MR_ASSIGN(const auto thread, running(job_id));
   return thread->change_checkpoint_settings(changes);
 }

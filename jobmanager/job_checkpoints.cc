@@ -301,7 +301,7 @@ void JobMaster::take_settings_of_file() {
   view_.checkpoint_settings = checkpoint_settings_text(settings_);
 }
 
-Status JobMaster::change_checkpoint_settings(const CheckpointChanges& changes) {
+Result<CheckpointChanges> JobMaster::change_checkpoint_settings(const CheckpointChanges& changes) {
   if (is_terminal(view_.state)) return make_error(ErrorCode::kRefusedByState, "the job has ended");
   MR_TRY(changed_checkpoint_settings(settings_, changes));
   CheckpointChanges all = store_->record().checkpoint_changes;
@@ -311,7 +311,7 @@ Status JobMaster::change_checkpoint_settings(const CheckpointChanges& changes) {
   if (coordinator_) coordinator_->change_policy(checkpoint_policy(settings_));
   log_info("checkpoint settings changed", {{"job", view_.name}});
   on_time();
-  return {};
+  return view_.checkpoint_settings;
 }
 
 /// Rows in flight in the newest checkpoint go on between the same subtasks only.

@@ -74,7 +74,9 @@ class JobControl {
   /// A checkpoint, then the new file from it; the old file again when the new one fails before its first checkpoint.
   virtual Result<std::string> upgrade(const std::string& job_id, PlannedJob job, bool allow_dropped_state) = 0;
   /// Fields of settings.checkpoint, from now on; durable when it returns. kBadValue as for a job file.
-  virtual Status change_checkpoint_settings(const std::string& job_id, const CheckpointChanges& changes) {
+  /// Answers all that can change, as they are then.
+  virtual Result<CheckpointChanges> change_checkpoint_settings(const std::string& job_id,
+                                                               const CheckpointChanges& changes) {
     (void)job_id, (void)changes;
     return make_error(ErrorCode::kNotSupportedYet, "the settings of this job cannot change");
   }

@@ -97,7 +97,8 @@ class JobMaster {
   /// Nothing when the job does not run now.
   void request_tap(const std::string& tap_id, const std::string& step, uint32_t rows, int64_t for_ms);
   /// Takes effect at once and holds through restarts, until another file takes the job's place.
-  Status change_checkpoint_settings(const CheckpointChanges& changes);
+  /// Answers all of them.
+  Result<CheckpointChanges> change_checkpoint_settings(const CheckpointChanges& changes);
   void savepoint_written(const std::string& trigger_id, const Status& status);
 
   /// When on_time() should be called at the latest; INT64_MAX: after the next event only.

@@ -144,9 +144,9 @@ void JobThread::request_tap(std::string tap_id, std::string step, uint32_t rows,
   });
 }
 
-Status JobThread::change_checkpoint_settings(CheckpointChanges changes) {
-  const auto answer = std::make_shared<std::promise<Status>>();
-  std::future<Status> done = answer->get_future();
+Result<CheckpointChanges> JobThread::change_checkpoint_settings(CheckpointChanges changes) {
+  const auto answer = std::make_shared<std::promise<Result<CheckpointChanges>>>();
+  std::future<Result<CheckpointChanges>> done = answer->get_future();
   impl_->post([answer, changes = std::move(changes)](JobMaster& master) {
     answer->set_value(master.change_checkpoint_settings(changes));
   });

@@ -34,7 +34,7 @@ class JobThread {
   void request_replacement(ReplaceOrder order);
   void request_tap(std::string tap_id, std::string step, uint32_t rows, int64_t for_ms);
   /// Waits until the job's thread has recorded them.
-  Status change_checkpoint_settings(CheckpointChanges changes);
+  Result<CheckpointChanges> change_checkpoint_settings(CheckpointChanges changes);
   [[nodiscard]] JobView view() const;
   /// What the job runs now.
   [[nodiscard]] std::shared_ptr<const JobGraph> graph() const;

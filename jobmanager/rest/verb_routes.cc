@@ -66,11 +66,9 @@ HttpResponse change_checkpoints(const RestCall& call) {
     if (std::string value = call.query(field); !value.empty()) changes[field] = std::move(value);
   }
   if (changes.empty()) return rest_error(400, "nothing to change", "as in ?interval=5s&unaligned_after=1s");
-  if (const Status done = call.context.control->change_checkpoint_settings(view->job_id, changes); !done) {
-    return rest_error(done.error());
-  }
-  const auto after = call.job();
-  return verb_answer(200, {{"job_id", view->job_id}, {"settings", after ? after->checkpoint_settings : changes}});
+  const auto settings = call.context.control->change_checkpoint_settings(view->job_id, changes);
+  if (!settings) return rest_error(settings.error());
+  return verb_answer(200, {{"job_id", view->job_id}, {"settings", *settings}});
 }
 
 HttpResponse rescale_job(const RestCall& call) {

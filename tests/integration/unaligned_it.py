@@ -68,8 +68,8 @@ def test_checkpoint_settings_change_on_the_running_job_and_survive_the_job_manag
                                               out=env.directory / "out"))
         changed = millrace("checkpoints", pressed_job.NAME, "--set", "interval=300ms", "--set", "unaligned_after=0s")
         assert "300ms" in changed and "unaligned_after" in changed
-        assert "interval" in millrace("checkpoints", pressed_job.NAME, "--set", "interval=soon", expect=1)
-        assert "dir" in millrace("checkpoints", pressed_job.NAME, "--set", "dir=/tmp", expect=1)
+        assert "interval" in millrace("checkpoints", pressed_job.NAME, "--set", "interval=soon", expect=2)
+        assert "dir" in millrace("checkpoints", pressed_job.NAME, "--set", "dir=/tmp", expect=2)
         wait_until(lambda: cluster.job(pressed_job.NAME)["checkpoints"]["completed"] >= 2, "checkpoints come")
         cluster.job_manager.kill()
         cluster.job_manager.start()
