@@ -50,7 +50,7 @@ constexpr std::string_view kStopUsage =
 constexpr std::string_view kSavepointUsage =
     "millrace savepoint JOB [--directory PATH] [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kCheckpointsUsage =
-    "millrace checkpoints JOB [--set interval=5s …] [--address HOST:PORT] [--output table|json|yaml]";
+    "millrace checkpoints JOB [--set interval=5s]... [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kRescaleUsage =
     "millrace rescale JOB PARALLELISM [--address HOST:PORT] [--output table|json|yaml]";
 constexpr std::string_view kTapUsage =
