@@ -101,12 +101,13 @@ TableRows settings_table(const CommandJson& body) {
 }
 
 TableRows checkpoints_table(const CommandJson& body) {
-  TableRows rows{{"ID", "KIND", "STATUS", "TRIGGERED (UTC)", "MS", "BYTES", "TASKS", "PATH"}};
+  TableRows rows{{"ID", "KIND", "STATUS", "TRIGGERED (UTC)", "MS", "BYTES", "WRITTEN", "TASKS", "PATH"}};
   for (const CommandJson& one : body["recent"]) {
     const int64_t ended = number_at(one, "ended_at");
     rows.push_back({text_at(one, "id"), kind_of(one), text_at(one, "status"), time_text(number_at(one, "triggered_at")),
                     ended == 0 ? "-" : std::to_string(ended - number_at(one, "triggered_at")),
                     bytes_text(static_cast<double>(number_at(one, "bytes"))),
+                    bytes_text(static_cast<double>(number_at(one, "written"))),
                     text_at(one, "acknowledged") + "/" + text_at(one, "tasks"),
                     text_at(one, "status") == "FAILED" ? text_at(one, "failure") : text_at(one, "path")});
   }

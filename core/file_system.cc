@@ -18,6 +18,10 @@ Status FileSystem::publish(WritableFile& file, const std::string& from, const st
 
 bool is_object_path(std::string_view path) { return path.starts_with("s3://"); }
 
+Status FileSystem::link(const std::string& from, const std::string& to) {
+  return make_error(ErrorCode::kNotSupportedYet, from + " cannot be linked as " + to);
+}
+
 Status write_file_durably(FileSystem& fs, const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".tmp";
   const auto write = [&]() -> Status {

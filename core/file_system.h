@@ -71,6 +71,9 @@ class FileSystem {
   /// returns. kRefusedByState: `to` exists and was not to be replaced. After another error `to` may exist all the same.
   virtual Status publish(WritableFile& file, const std::string& from, const std::string& to, IfTaken if_taken,
                          EntryDurability entry);
+  /// Another name for a file of the local disk, which nobody may write to any more; `to` must not exist. Any error:
+  /// copy it instead.
+  virtual Status link(const std::string& from, const std::string& to);
 };
 
 FileSystem& local_file_system();

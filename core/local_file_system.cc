@@ -217,6 +217,11 @@ class LocalFileSystem final : public FileSystem {
     return errno_error("look for", path, errno);
   }
 
+  Status link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return errno_error("link", from + " to " + to, errno);
+    return {};
+  }
+
  private:
   static Result<std::unique_ptr<WritableFile>> open_for_writing(const std::string& path, int how, const char* what) {
     const int fd = retry_interrupted([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0644); });

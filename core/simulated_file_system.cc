@@ -291,6 +291,16 @@ bool SimulatedFileSystem::exists(const std::string& path) {
   return disk_->find(path) != nullptr;
 }
 
+Status SimulatedFileSystem::link(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(disk_->mutex);
+  const InodePtr inode = disk_->find(from);
+  if (!inode || inode->is_directory) return errno_error("link", from, ENOENT);
+  std::string name;
+  MR_ASSIGN(const InodePtr parent, disk_->parent_of(to, name));
+  if (!parent->entries.emplace(name, inode).second) return errno_error("link", to, EEXIST);
+  return {};
+}
+
 void SimulatedFileSystem::crash() {
   const std::lock_guard lock(disk_->mutex);
   std::set<const Inode*> seen;

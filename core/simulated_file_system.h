@@ -31,6 +31,7 @@ class SimulatedFileSystem final : public FileSystem {
   Status remove_all(const std::string& path) override;
   Status truncate(const std::string& path, uint64_t size) override;
   bool exists(const std::string& path) override;
+  Status link(const std::string& from, const std::string& to) override;
 
   /// The machine loses power: nothing that was not synced remains; handles opened before fail from now on.
   void crash();

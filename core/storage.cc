@@ -56,6 +56,10 @@ class Storage final : public FileSystem {
   }
   bool exists(const std::string& path) override { return file_system_for(path).exists(path); }
   Result<bool> contains(const std::string& path) override { return file_system_for(path).contains(path); }
+  Status link(const std::string& from, const std::string& to) override {
+    if (is_object_path(from)) return FileSystem::link(from, to);
+    return file_system_for(to).link(from, to);
+  }
   Status publish(WritableFile& file, const std::string& from, const std::string& to, IfTaken if_taken,
                  EntryDurability entry) override {
     return file_system_for(to).publish(file, from, to, if_taken, entry);

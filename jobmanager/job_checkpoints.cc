@@ -73,7 +73,11 @@ void JobMaster::on(const SnapshotFailed& message) {
 void JobMaster::complete(int64_t checkpoint_id) {
   const int64_t now_ms = config_.clock->wall_ms();
   uint64_t bytes = 0;
-  for (const SnapshotHandle& handle : coordinator_->handles()) bytes += handle.bytes;
+  uint64_t written = 0;
+  for (const SnapshotHandle& handle : coordinator_->handles()) {
+    bytes += handle.full_bytes();
+    written += handle.written;
+  }
   // Before the checkpoint: a crash in between leaves the new file with the old file's checkpoint, as any upgrade does.
   if (replacement_ && replacement_->tried) replacement_holds();
   crash_point("complete.before");
@@ -102,10 +106,11 @@ void JobMaster::complete(int64_t checkpoint_id) {
     checkpoint->status = CheckpointStatus::kCompleted;
     checkpoint->ended_ms = now_ms;
     checkpoint->bytes = bytes;
+    checkpoint->written = written;
     checkpoint->path = checkpoint_path(view_.directory, checkpoint_id);
   }
-  metrics_.checkpoint_completed(now_ms - triggered_ms_, bytes, now_ms);
-  log_debug("checkpoint completed", {{"checkpoint", checkpoint_id}, {"bytes", bytes}});
+  metrics_.checkpoint_completed(now_ms - triggered_ms_, bytes, written, now_ms);
+  log_debug("checkpoint completed", {{"checkpoint", checkpoint_id}, {"bytes", bytes}, {"written", written}});
   finish_attached(checkpoint_id);
   if (replacement_ && replacement_->checkpoint_id == checkpoint_id && !replacement_->tried) {
     begin_replacement();

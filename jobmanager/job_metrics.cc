@@ -35,6 +35,8 @@ void JobMetrics::open(MetricRegistry* registry, const std::string& job_id, const
   failed_ = series(MetricKind::kCounter, total, "Checkpoints by result.", "result", "failed");
   duration_ = series(MetricKind::kGauge, "millrace_checkpoint_duration_seconds", "Duration of the last checkpoint.");
   bytes_ = series(MetricKind::kGauge, "millrace_checkpoint_size_bytes", "Size of the last checkpoint.");
+  written_ = series(MetricKind::kGauge, "millrace_checkpoint_written_bytes",
+                    "Bytes of the last checkpoint that storage did not hold before.");
   last_completed_ = series(MetricKind::kGauge, "millrace_checkpoint_last_completed_timestamp_seconds",
                            "When the last checkpoint completed.");
   constexpr std::array<const char*, kRestartCauses> kCauses{
@@ -50,10 +52,11 @@ void JobMetrics::state(JobState state) {
   for (size_t i = 0; i < std::size(states_); ++i) set_to(states_[i], static_cast<size_t>(state) == i ? 1 : 0);
 }
 
-void JobMetrics::checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64_t now_ms) {
+void JobMetrics::checkpoint_completed(int64_t duration_ms, uint64_t bytes, uint64_t written, int64_t now_ms) {
   add_one(completed_);
   set_to(duration_, static_cast<double>(duration_ms) / 1000.0);
   set_to(bytes_, static_cast<double>(bytes));
+  set_to(written_, static_cast<double>(written));
   set_to(last_completed_, static_cast<double>(now_ms) / 1000.0);
 }
 

@@ -31,7 +31,7 @@ class JobMetrics {
   /// `registry` may be null.
   void open(MetricRegistry* registry, const std::string& job_id, const std::string& job_name);
   void state(JobState state);
-  void checkpoint_completed(int64_t duration_ms, uint64_t bytes, int64_t now_ms);
+  void checkpoint_completed(int64_t duration_ms, uint64_t bytes, uint64_t written, int64_t now_ms);
   void checkpoint_failed();
   void restarted(RestartCause cause);
   void state_size(const StateForecast& forecast);
@@ -43,6 +43,7 @@ class JobMetrics {
   MetricPtr failed_;
   MetricPtr duration_;
   MetricPtr bytes_;
+  MetricPtr written_;
   MetricPtr last_completed_;
   MetricPtr restarts_[kRestartCauses];
   MetricPtr growth_;

@@ -41,7 +41,8 @@ struct CheckpointView {
   std::string path;  // of a completed one
   int64_t triggered_ms = 0;
   int64_t ended_ms = 0;
-  uint64_t bytes = 0;
+  uint64_t bytes = 0;    // all that a restore needs
+  uint64_t written = 0;  // of them, what storage did not hold before
   uint32_t tasks = 0;
   uint32_t acknowledged = 0;
   std::string failure;

@@ -16,11 +16,20 @@ void for_each_field(TaskId& m, F&& f) {
   f("subtask", m.subtask);
 }
 template <class F>
+void for_each_field(SharedFile& m, F&& f) {
+  f("name", m.name);
+  f("bytes", m.bytes);
+  f("checksum", m.checksum);
+}
+template <class F>
 void for_each_field(SnapshotHandle& m, F&& f) {
   f("task", m.task);
   f("file", m.file);
   f("bytes", m.bytes);
   f("crc", m.crc);
+  f("shared", m.shared);
+  f("own", m.own);
+  f("written", m.written);
 }
 template <class M, class F>
 void for_each_job_field(M& m, F&& f) {

@@ -1,16 +1,16 @@
 #include "state/checkpoint_store.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <climits>
+#include <set>
 
 #include "core/crash_point.h"
 #include "state/directory_lock.h"
+#include "state/job_directory.h"
 #include "state/job_record.h"
 #include "state/savepoint.h"
+#include "state/shared_directory.h"
 
 namespace millrace {
 
@@ -18,98 +18,6 @@ namespace {
 
 // Ids reserved with one durable write; a crash skips at most this many.
 constexpr int64_t kIdBlock = 16;
-constexpr std::string_view kMetadataName = "_metadata";
-
-// Absolute, without `.`, `..` and repeated slashes, so that two spellings of a directory compare equal. On object
-// storage those are names like others.
-std::string absolute_path(const std::string& path) {
-  if (is_object_path(path)) return path.substr(0, path.find_last_not_of('/') + 1);
-  std::string whole = path;
-  if (!path.starts_with('/')) {
-    char here[PATH_MAX];
-    if (::getcwd(here, sizeof here) == nullptr) return path;
-    whole = join_path(here, path);
-  }
-  std::string clean;
-  for (size_t at = 0; at < whole.size();) {
-    const size_t end = std::min(whole.find('/', at), whole.size());
-    const std::string_view part = std::string_view(whole).substr(at, end - at);
-    if (part == "..") {
-      clean.resize(clean.empty() ? 0 : clean.rfind('/'));
-    } else if (!part.empty() && part != ".") {
-      clean.append("/").append(part);
-    }
-    at = end + 1;
-  }
-  return clean.empty() ? "/" : clean;
-}
-
-// 0: not the name of a checkpoint directory.
-int64_t checkpoint_id_of(std::string_view name) {
-  if (!name.starts_with("chk-")) return 0;
-  name.remove_prefix(4);
-  int64_t id = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  return error == std::errc() && end == name.data() + name.size() ? id : 0;
-}
-
-constexpr std::string_view kRecordBegin = "job-";
-constexpr std::string_view kRecordEnd = ".json";
-constexpr std::string_view kRecordTemporary = "new-job-";
-constexpr int kRecordReads = 10;
-
-// The number behind `begin`; 0: another name.
-int64_t attempt_of(std::string_view name, std::string_view begin) {
-  if (!name.starts_with(begin)) return 0;
-  name.remove_prefix(begin.size());
-  int64_t attempt = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), attempt);
-  if (error != std::errc()) return 0;
-  name.remove_prefix(static_cast<size_t>(end - name.data()));
-  return begin == kRecordTemporary || name == kRecordEnd ? attempt : 0;
-}
-
-Result<int64_t> newest_attempt(FileSystem& fs, const std::string& directory) {
-  const auto entries = fs.list(directory);
-  if (!entries && entries.error().code == ErrorCode::kNotFound) return 0;
-  if (!entries) return std::unexpected(entries.error());
-  int64_t newest = 0;
-  for (const DirEntry& entry : *entries) newest = std::max(newest, attempt_of(entry.name, kRecordBegin));
-  return newest;
-}
-
-// On object storage a checkpoint that its owner must not complete any more has an empty _metadata (see sweep()).
-Result<bool> is_completed(FileSystem& fs, const std::string& chk_directory) {
-  const std::string path = join_path(chk_directory, kMetadataName);
-  if (!is_object_path(path)) return fs.contains(path);
-  const auto file = fs.open(path);
-  if (file) {
-    MR_ASSIGN(const uint64_t bytes, (*file)->size());
-    return bytes > 0;
-  }
-  if (file.error().code == ErrorCode::kNotFound) return false;
-  return std::unexpected(file.error());
-}
-
-struct FoundCheckpoints {
-  std::vector<int64_t> completed;  // ascending
-  std::vector<int64_t> unfinished;
-  int64_t greatest = 0;
-};
-
-Result<FoundCheckpoints> find_checkpoints(FileSystem& fs, const std::string& directory) {
-  FoundCheckpoints found;
-  MR_ASSIGN(const std::vector<DirEntry> entries, fs.list(directory));
-  for (const DirEntry& entry : entries) {
-    const int64_t id = entry.is_directory ? checkpoint_id_of(entry.name) : 0;
-    if (id <= 0) continue;
-    MR_ASSIGN(const bool complete, is_completed(fs, join_path(directory, entry.name)));
-    (complete ? found.completed : found.unfinished).push_back(id);
-    found.greatest = std::max(found.greatest, id);
-  }
-  std::sort(found.completed.begin(), found.completed.end());
-  return found;
-}
 
 Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string& where) {
   if (saved == wanted) return {};
@@ -119,50 +27,6 @@ Status check_max_parallelism(uint32_t saved, uint32_t wanted, const std::string&
 }
 
 }  // namespace
-
-Result<std::vector<int64_t>> completed_checkpoints(FileSystem& fs, const std::string& directory) {
-  MR_ASSIGN(FoundCheckpoints found, find_checkpoints(fs, directory));
-  return std::move(found.completed);
-}
-
-std::string checkpoint_path(const std::string& directory, int64_t id) {
-  return join_path(directory, fmt::format("chk-{}", id));
-}
-
-std::string job_record_path(const std::string& directory, int64_t attempt) {
-  return join_path(directory, fmt::format("{}{}{}", kRecordBegin, attempt, kRecordEnd));
-}
-
-Result<std::optional<JobRecord>> read_job_record(FileSystem& fs, const std::string& directory) {
-  for (int tries = 1;; ++tries) {
-    MR_ASSIGN(const int64_t attempt, newest_attempt(fs, directory));
-    if (attempt == 0) return std::nullopt;
-    const std::string path = job_record_path(directory, attempt);
-    Result<std::string> bytes = fs.read_all(path);
-    const bool gone = !bytes && bytes.error().code == ErrorCode::kNotFound;
-    if (gone && tries < kRecordReads) continue;  // a newer one took its place meanwhile
-    if (!bytes) return std::unexpected(std::move(bytes).error());
-    MR_ASSIGN(JobRecord record, decode_job_record(*bytes, path));
-    return record;
-  }
-}
-
-Result<CheckpointMetadata> read_checkpoint(FileSystem& fs, const std::string& chk_directory) {
-  const std::string directory = absolute_path(chk_directory);
-  const std::string path = join_path(directory, kMetadataName);
-  MR_ASSIGN(const bool completed, is_completed(fs, directory));
-  if (!completed) {
-    return make_error(ErrorCode::kMissingState, chk_directory + " is not a completed checkpoint (no _metadata in it)",
-                      "give the path of a chk-<number> directory or of a savepoint");
-  }
-  MR_ASSIGN(const std::string bytes, fs.read_all(path));
-  MR_ASSIGN(CheckpointMetadata metadata, decode_checkpoint_metadata(bytes, path));
-  // Only the last part of a file's name counts, so a copied directory can be restored, whatever it is called.
-  for (SnapshotHandle& handle : metadata.handles) {
-    if (!handle.file.empty()) handle.file = join_path(directory, handle.file.substr(handle.file.rfind('/') + 1));
-  }
-  return metadata;
-}
 
 struct CheckpointStore::Impl {
   FileSystem& fs;
@@ -179,6 +43,9 @@ struct CheckpointStore::Impl {
   std::vector<int64_t> doubtful;
   std::optional<uint64_t> raise_in_doubt;  // incarnation of a raise that seemed to fail and may have happened
   bool first_of_directory = false;         // its entry and those of the directories above may not be durable yet
+  SharedDirectory shared;
+  std::set<int64_t> given_up{};  // cannot complete any more; late files of theirs may still come
+  bool orphans = false;          // there may be files in shared/ that no checkpoint holds
 
   [[nodiscard]] std::string chk(int64_t id) const { return checkpoint_path(directory, id); }
 
@@ -317,14 +184,20 @@ struct CheckpointStore::Impl {
     }
     MR_TRY(fence_unfinished(before));
     MR_ASSIGN(const FoundCheckpoints found, find_checkpoints(fs, directory));
+    std::vector<int64_t> all = found.completed;
     for (const int64_t id : found.unfinished) {
-      if (id < before) MR_TRY(remove_unfinished(id, found));
+      if (id >= before) continue;
+      if (fence(id)) {
+        MR_TRY(remove_unfinished(id, found));
+      } else {
+        all.push_back(id);
+      }
     }
+    std::sort(all.begin(), all.end());
     completed.clear();
     older.clear();
-    for (const int64_t id : found.completed) {
-      (id >= record.first_checkpoint_id ? completed : older).push_back(id);
-    }
+    for (const int64_t id : all) (id >= record.first_checkpoint_id ? completed : older).push_back(id);
+    sweep_shared();
     used = std::max(used, found.greatest + 1);
     if (used > before) {
       record.next_checkpoint_id = used;
@@ -365,6 +238,71 @@ struct CheckpointStore::Impl {
       if (file.name != kMetadataName) (void)fs.remove(join_path(chk(id), file.name));
     }
     return {};
+  }
+
+  // Takes away what a frozen owner needs to complete its checkpoint on a disk: afterwards it cannot. False: it was
+  // quicker. An object's fence stands already.
+  bool fence(int64_t id) {
+    if (is_object_path(directory)) {
+      given_up.insert(id);
+      return true;
+    }
+    const auto entries = fs.list(chk(id));
+    for (size_t i = 0; entries && i < entries->size(); ++i) {
+      const std::string& name = (*entries)[i].name;
+      if (name != kMetadataName && name.starts_with(kMetadataName)) (void)fs.remove(join_path(chk(id), name));
+    }
+    return !fs.exists(join_path(chk(id), kMetadataName));
+  }
+
+  void hold_shared(int64_t id) {
+    const Result<CheckpointMetadata> metadata = read_checkpoint(fs, chk(id));
+    if (metadata) {
+      shared.hold(id, metadata->handles);
+    } else {
+      shared.hold_unread(id);
+    }
+  }
+
+  // Removes files that no checkpoint holds: of attempts that crashed, of checkpoints that failed. In this order:
+  //   names      what is there. Later ones may be a successor's, and are not touched.
+  //   unfinished an older owner's checkpoint that might still complete: then nothing is sure, the next sweep will do.
+  //   held       by every checkpoint there is
+  //   ownership  when we still own the job, every name seen above is of our tasks or older ones', and a successor will
+  //              only use what checkpoints hold, or names of its own.
+  void sweep_shared() {
+    const std::vector<std::string> names = shared.list();
+    if (names.empty()) return;
+    const Result<FoundCheckpoints> found = find_checkpoints(fs, directory);
+    if (!found) return;
+    for (const int64_t id : found->unfinished) {
+      if (!given_up.contains(id) || !remove_unfinished(id, *found)) return;
+    }
+    for (const int64_t id : found->completed) {
+      if (!shared.holds(id)) hold_shared(id);
+    }
+    const std::vector<std::string> free = shared.unheld(names);
+    if (free.empty()) return;
+    // A checkpoint that was removed must not come back without its files when the power fails.
+    if (!fs.sync_directory(directory) || !check_ownership()) return;
+    shared.remove(free);
+  }
+
+  Status remove_checkpoint(int64_t id) {
+    // Without its metadata first: a half-removed directory must not look like a checkpoint.
+    const std::string metadata = join_path(chk(id), kMetadataName);
+    MR_ASSIGN(const bool there, fs.contains(metadata));
+    if (there) MR_TRY(fs.remove(metadata));
+    crash_point("remove.metadata");
+    if (const std::vector<std::string> free = shared.release(id); !free.empty()) {
+      if (fs.sync_directory(chk(id)) && check_ownership()) {
+        shared.remove(free);
+      } else {
+        orphans = true;
+      }
+    }
+    crash_point("remove.shared");
+    return fs.remove_all(chk(id));
   }
 
   int64_t reserved_by(int64_t attempt) {
@@ -427,8 +365,9 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& fs, R
   if (job.name.empty() || job.name.front() == '.' || job.name.find('/') != std::string::npos) {
     return make_error(ErrorCode::kBadValue, "the job name `" + job.name + "` cannot be the name of a directory");
   }
+  const std::string directory = absolute_path(join_path(job.root, job.name));
   std::unique_ptr<Impl> impl(
-      new Impl{fs, random, clock, absolute_path(join_path(job.root, job.name)), {}, {}, {}, 1, {}, {}, {}, {}, false});
+      new Impl{fs, random, clock, directory, {}, {}, {}, 1, {}, {}, {}, {}, false, SharedDirectory(fs, directory)});
   MR_TRY(fs.create_directories(impl->directory));
   const bool lock = job.lock && !is_object_path(impl->directory);
   if (lock) {
@@ -519,9 +458,18 @@ Status CheckpointStore::complete(int64_t checkpoint_id, bool final, std::vector<
                               .unaligned = unaligned,
                               .max_parallelism = self.record.max_parallelism,
                               .handles = std::move(handles)};
-  MR_TRY(self.publish(metadata));
+  MR_TRY(self.shared.admit(metadata.handles));
+  self.shared.hold(checkpoint_id, metadata.handles);
+  if (Status published = self.publish(metadata); !published) {
+    if (std::ranges::find(self.doubtful, checkpoint_id) == self.doubtful.end()) {
+      (void)self.shared.release(checkpoint_id);
+    }
+    return published;
+  }
   self.completed.push_back(checkpoint_id);
-  for (const int64_t id : std::exchange(self.older, {})) (void)self.fs.remove_all(self.chk(id));
+  for (const int64_t id : std::exchange(self.older, {})) (void)self.remove_checkpoint(id);
+  // No task of ours writes files now: the next checkpoint was not triggered.
+  if (std::exchange(self.orphans, false)) self.sweep_shared();
   return {};
 }
 
@@ -530,12 +478,11 @@ Status CheckpointStore::remove(int64_t checkpoint_id) {
   if (seeded_bug("abort_deletes_segments") && aborted) impl_->remove_segments(checkpoint_id);
   if (std::ranges::find(impl_->doubtful, checkpoint_id) != impl_->doubtful.end()) return {};
   std::erase(impl_->completed, checkpoint_id);
-  // Without its metadata first: a half-removed directory must not look like a checkpoint.
-  const std::string directory = impl_->chk(checkpoint_id);
-  const std::string metadata = join_path(directory, kMetadataName);
-  MR_ASSIGN(const bool there, impl_->fs.contains(metadata));
-  if (there) MR_TRY(impl_->fs.remove(metadata));
-  return impl_->fs.remove_all(directory);
+  if (aborted) {
+    impl_->given_up.insert(checkpoint_id);
+    impl_->orphans = true;  // what it uploaded stays for the next one
+  }
+  return impl_->remove_checkpoint(checkpoint_id);
 }
 
 Status CheckpointStore::set_status(JobStatus status) {

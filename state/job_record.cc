@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/hash.h"
+#include "state/shared_directory.h"
 
 namespace millrace {
 
@@ -23,9 +24,32 @@ std::unexpected<Error> damaged_record(const std::string& path, std::string_view 
 }
 
 constexpr std::string_view kMetadataMagic = "MRCHECK\n";
-constexpr uint32_t kMetadataVersion = 1;
+constexpr uint32_t kMetadataVersion = 2;  // 1: the same without files of spill stores
 constexpr uint8_t kMetadataFinal = 1;
 constexpr uint8_t kMetadataUnaligned = 2;
+
+void put_files(ByteWriter& out, const std::vector<SharedFile>& files) {
+  out.put_varint(files.size());
+  for (const SharedFile& file : files) {
+    out.put_string(file.name);
+    out.put_varint(file.bytes);
+    out.put(file.checksum);
+  }
+}
+
+/// False: a name that leads out of its directory.
+bool get_files(ByteReader& in, std::vector<SharedFile>& files) {
+  const uint64_t count = in.get_varint();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    SharedFile file;
+    file.name = in.get_string();
+    file.bytes = in.get_varint();
+    file.checksum = in.get<uint64_t>();
+    if (in.ok() && !check_shared_name(shared_name(file.name))) return false;
+    files.push_back(std::move(file));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -94,6 +118,9 @@ std::string encode_checkpoint_metadata(const CheckpointMetadata& metadata) {
     out.put_string(handle.file);
     out.put_varint(handle.bytes);
     out.put(handle.crc);
+    put_files(out, handle.shared);
+    put_files(out, handle.own);
+    out.put_varint(handle.written);
   }
   out.put(crc32c(out.view()));
   return out.take();
@@ -112,9 +139,9 @@ Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view bytes, co
   if (ByteReader(bytes.substr(body.size())).get<uint32_t>() != crc32c(body)) return damaged("checksum mismatch");
   ByteReader in(body.substr(kMetadataMagic.size()));
   const auto version = in.get<uint32_t>();
-  if (version != kMetadataVersion) {
+  if (version == 0 || version > kMetadataVersion) {
     return make_error(ErrorCode::kIncompatibleState,
-                      fmt::format("{}: format version {}; this build reads {}", path, version, kMetadataVersion));
+                      fmt::format("{}: format version {}; this build reads up to {}", path, version, kMetadataVersion));
   }
   CheckpointMetadata metadata;
   metadata.checkpoint_id = in.get<int64_t>();
@@ -135,6 +162,10 @@ Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view bytes, co
     handle.file = in.get_string();
     handle.bytes = in.get_varint();
     handle.crc = in.get<uint32_t>();
+    if (version > 1) {
+      if (!get_files(in, handle.shared) || !get_files(in, handle.own)) return damaged("a file's name is not one");
+      handle.written = in.get_varint();
+    }
     metadata.handles.push_back(std::move(handle));
   }
   if (!in.done()) return damaged("bad length");

@@ -1,30 +1,33 @@
 #include "state/savepoint.h"
 
+#include "core/file_copy.h"
 #include "state/checkpoint_store.h"
+#include "state/job_directory.h"
+#include "state/shared_directory.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr std::string_view kMetadataName = "_metadata";
-
-Status copy_bytes(FileSystem& fs, const std::string& from, WritableFile& to) {
-  MR_ASSIGN(const auto source, fs.open(from));
-  std::string piece(1 << 20, '\0');
-  for (uint64_t at = 0;;) {
-    MR_ASSIGN(const size_t read, source->read_at(at, piece.data(), piece.size()));
-    if (read == 0) break;
-    MR_TRY(to.append(std::string_view(piece).substr(0, read)));
-    at += read;
-  }
+Status copy_durably(FileSystem& fs, const std::string& from, const std::string& to) {
+  MR_TRY(copy_file(fs, from, fs, to, CopySync::kYes));
   return {};
 }
 
-Status copy_durably(FileSystem& fs, const std::string& from, const std::string& to) {
-  MR_ASSIGN(const auto target, fs.create(to));
-  MR_TRY(copy_bytes(fs, from, *target));
-  MR_TRY(target->sync());
-  return target->close();
+/// Files of spill stores; one that several tasks share is copied once.
+Status copy_checked(FileSystem& fs, const std::vector<SharedFile>& files, const std::string& to) {
+  if (!files.empty()) MR_TRY(fs.create_directories(to));
+  for (const SharedFile& file : files) {
+    const std::string target = join_path(to, shared_name(file.name));
+    MR_ASSIGN(const bool copied_before, fs.contains(target));
+    if (copied_before) continue;
+    MR_ASSIGN(const FileDigest copied, copy_file(fs, file.name, fs, target, CopySync::kYes));
+    if (copied != FileDigest{file.bytes, file.checksum}) {
+      return make_error(ErrorCode::kCorruptState, file.name + ": checksum mismatch",
+                        "this checkpoint cannot be copied; wait for the next one");
+    }
+  }
+  return {};
 }
 
 Status copy_tree(FileSystem& fs, const std::string& from, const std::string& to, int depth) {
@@ -61,15 +64,20 @@ Status write_savepoint(FileSystem& fs, const std::string& job_directory, int64_t
   const std::string chk = checkpoint_path(job_directory, id);
   MR_ASSIGN(const CheckpointMetadata metadata, read_checkpoint(fs, chk));
   MR_TRY(fs.create_directories(target));
+  bool shares = false;
   for (const SnapshotHandle& handle : metadata.handles) {
     if (handle.file.empty()) continue;
-    MR_TRY(copy_durably(fs, handle.file, join_path(target, handle.file.substr(handle.file.rfind('/') + 1))));
+    MR_TRY(copy_durably(fs, handle.file, join_path(target, shared_name(handle.file))));
+    MR_TRY(copy_checked(fs, handle.own, target));
+    MR_TRY(copy_checked(fs, handle.shared, shared_directory(target)));
+    shares = shares || !handle.shared.empty();
   }
+  if (shares) MR_TRY(fs.sync_directory(shared_directory(target)));
   MR_TRY(copy_segments(fs, join_path(job_directory, "segments"), join_path(target, "segments")));
   // Last: what has no _metadata is no savepoint.
   const std::string temporary = join_path(target, "_metadata.tmp");
   MR_ASSIGN(const auto file, fs.create(temporary));
-  MR_TRY(copy_bytes(fs, join_path(chk, kMetadataName), *file));
+  MR_TRY(copy_into(fs, join_path(chk, kMetadataName), *file));
   MR_TRY(fs.sync_directory(target));
   MR_TRY(fs.publish(*file, temporary, join_path(target, kMetadataName), IfTaken::kReplace, EntryDurability::kNow));
   return fs.sync_directory(parent_path(target));

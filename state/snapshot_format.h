@@ -15,12 +15,13 @@ namespace millrace {
 
 inline constexpr std::string_view kSnapshotMagic = "MRSTATE\n";
 inline constexpr std::string_view kSnapshotEndMagic = "MRSTEND\n";
-inline constexpr uint32_t kSnapshotFormatVersion = 1;
+inline constexpr uint32_t kSnapshotFormatVersion = 2;  // 1: the same without packed files
 inline constexpr uint32_t kSnapshotKeyFormat = 1;
 inline constexpr size_t kSnapshotHeaderBytes = 8 + 4 + 4 + 4 + 4;  // magic, version, key format, max_parallelism, crc
 inline constexpr size_t kSnapshotTailBytes = 8 + 4 + 4 + 8;        // footer offset, footer bytes, footer crc, magic
 inline constexpr size_t kSnapshotBlockHeaderBytes = 4 + 4;         // payload bytes, crc
 inline constexpr size_t kSnapshotBlockBytes = 64 * 1024;
+inline constexpr uint64_t kPackedFileBytesMax = 64 * 1024 - 1;
 
 /// Index entry: a block holds rows of groups [first_group, last_group].
 struct SnapshotBlock {
@@ -36,8 +37,22 @@ struct SnapshotSection {
   std::vector<SnapshotBlock> blocks;
 };
 
-inline std::string encode_snapshot_footer(const std::vector<SnapshotSection>& sections) {
+/// A small file of a spill store inside the task's file.
+struct PackedFile {
+  std::string name;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint64_t checksum = 0;
+};
+
+struct SnapshotFooter {
+  std::vector<SnapshotSection> sections;
+  std::vector<PackedFile> packed;
+};
+
+inline std::string encode_snapshot_footer(const SnapshotFooter& footer) {
   ByteWriter out;
+  const std::vector<SnapshotSection>& sections = footer.sections;
   out.put_varint(sections.size());
   for (const SnapshotSection& section : sections) {
     out.put_string(section.state.step);
@@ -53,11 +68,18 @@ inline std::string encode_snapshot_footer(const std::vector<SnapshotSection>& se
       out.put_varint(block.bytes);
     }
   }
+  out.put_varint(footer.packed.size());
+  for (const PackedFile& file : footer.packed) {
+    out.put_string(file.name);
+    out.put_varint(file.offset);
+    out.put_varint(file.bytes);
+    out.put(file.checksum);
+  }
   return out.take();
 }
 
 /// False: damaged.
-inline bool decode_snapshot_footer(std::string_view bytes, std::vector<SnapshotSection>& sections) {
+inline bool decode_snapshot_footer(std::string_view bytes, uint32_t version, SnapshotFooter& footer) {
   ByteReader in(bytes);
   const uint64_t count = in.get_varint();
   for (uint64_t i = 0; i < count && in.ok(); ++i) {
@@ -78,7 +100,16 @@ inline bool decode_snapshot_footer(std::string_view bytes, std::vector<SnapshotS
       block.bytes = static_cast<uint32_t>(in.get_varint());
       section.blocks.push_back(block);
     }
-    sections.push_back(std::move(section));
+    footer.sections.push_back(std::move(section));
+  }
+  const uint64_t packed = version > 1 ? in.get_varint() : 0;
+  for (uint64_t i = 0; i < packed && in.ok(); ++i) {
+    PackedFile file;
+    file.name = in.get_string();
+    file.offset = in.get_varint();
+    file.bytes = in.get_varint();
+    file.checksum = in.get<uint64_t>();
+    footer.packed.push_back(std::move(file));
   }
   return in.done();
 }

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "core/file_copy.h"
+#include "state/shared_directory.h"
 #include "state/snapshot_file.h"
 #include "state/snapshot_format.h"
 
@@ -20,6 +23,7 @@ struct SnapshotFile {
   std::string path;
   std::unique_ptr<ReadableFile> file;
   std::vector<SnapshotSection> sections;
+  std::vector<RestoredFile> packed;
 
   Status read(uint64_t offset, std::string& into) const {
     size_t got = 0;
@@ -31,7 +35,8 @@ struct SnapshotFile {
     return {};
   }
 
-  Status check_header(uint32_t max_parallelism) const {
+  /// Answers the format's version.
+  Result<uint32_t> check_header(uint32_t max_parallelism) const {
     std::string header(kSnapshotHeaderBytes, '\0');
     MR_TRY(read(0, header));
     ByteReader in(header);
@@ -43,9 +48,9 @@ struct SnapshotFile {
     if (!magic || crc != crc32c(std::string_view(header).substr(0, kSnapshotHeaderBytes - 4))) {
       return snapshot_damage(path, "the header is damaged");
     }
-    if (version != kSnapshotFormatVersion || key_format != kSnapshotKeyFormat) {
+    if (version == 0 || version > kSnapshotFormatVersion || key_format != kSnapshotKeyFormat) {
       return make_error(ErrorCode::kIncompatibleState,
-                        fmt::format("{}: format version {} with key format {}; this build reads {} and {}", path,
+                        fmt::format("{}: format version {} with key format {}; this build reads up to {} and {}", path,
                                     version, key_format, kSnapshotFormatVersion, kSnapshotKeyFormat));
     }
     if (groups != max_parallelism) {
@@ -54,10 +59,10 @@ struct SnapshotFile {
           fmt::format("{}: written with max_parallelism {}, the job has {}", path, groups, max_parallelism),
           fmt::format("set settings.max_parallelism to {}; it is fixed for the life of the state", groups));
     }
-    return {};
+    return version;
   }
 
-  Status load_index(const SnapshotHandle& handle) {
+  Status load(const SnapshotHandle& handle, uint32_t max_parallelism) {
     MR_ASSIGN(const uint64_t size, file->size());
     if (size != handle.bytes) {
       return snapshot_damage(path, fmt::format("{} bytes instead of {}", size, handle.bytes));
@@ -75,10 +80,27 @@ struct SnapshotFile {
     }
     std::string footer(footer_bytes, '\0');
     MR_TRY(read(footer_offset, footer));
-    if (crc32c(footer) != crc || !decode_snapshot_footer(footer, sections)) {
+    if (crc32c(footer) != crc) return snapshot_damage(path, "the index is damaged");
+    MR_ASSIGN(const uint32_t version, check_header(max_parallelism));
+    SnapshotFooter index;
+    if (!decode_snapshot_footer(footer, version, index)) return snapshot_damage(path, "the index is damaged");
+    sections = std::move(index.sections);
+    for (const PackedFile& one : index.packed) MR_TRY(unpack(one, footer_offset));
+    return {};
+  }
+
+  Status unpack(const PackedFile& one, uint64_t end) {
+    if (one.bytes > kPackedFileBytesMax || one.offset > end || one.bytes > end - one.offset) {
       return snapshot_damage(path, "the index is damaged");
     }
-    return {};
+    RestoredFile& unpacked = packed.emplace_back();
+    unpacked.name = one.name;
+    unpacked.bytes = one.bytes;
+    unpacked.checksum = one.checksum;
+    unpacked.content.resize(one.bytes);
+    MR_TRY(read(one.offset, unpacked.content));
+    if (hash64(unpacked.content) == one.checksum) return {};
+    return snapshot_damage(path, fmt::format("checksum mismatch in the packed file {}", one.name));
   }
 
   Status read_block(const SnapshotBlock& block, std::string& buffer) const {
@@ -120,7 +142,48 @@ constexpr KeyGroupRange kAllSnapshotGroups{0, 0xffffffffu};
 }  // namespace
 
 struct RestoredSnapshots::Impl {
-  std::vector<SnapshotFile> files;
+  FileSystem& fs;
+  FileSystem& local;
+  std::string directory;
+  std::vector<SnapshotFile> files{};
+  std::vector<RestoredStore> stores{};
+  std::set<std::string> shared_paths{};
+
+  /// The files of a task's spill store; `packed` is what its own file holds of them.
+  void add_store(const SnapshotHandle& handle, std::vector<RestoredFile> packed) {
+    RestoredStore store{handle.task, std::move(packed)};
+    const std::string stem = shared_name(handle.file.substr(0, handle.file.rfind('.'))) + ".";
+    for (const SharedFile& file : handle.own) {
+      std::string name = shared_name(file.name);
+      if (name.starts_with(stem)) name.erase(0, stem.size());
+      store.files.push_back({std::move(name), absolute(file.name), "", file.bytes, file.checksum});
+    }
+    for (const SharedFile& file : handle.shared) {
+      const std::string path = file.name.contains('/') ? file.name : join_path(shared_directory(directory), file.name);
+      store.files.push_back({shared_name(file.name), path, "", file.bytes, file.checksum});
+      shared_paths.insert(path);
+    }
+    if (!store.files.empty()) stores.push_back(std::move(store));
+  }
+
+  [[nodiscard]] std::string absolute(const std::string& file) const {
+    return file.starts_with('/') || is_object_path(file) ? file : join_path(directory, file);
+  }
+
+  static Status compare(const RestoredFile& file, const FileDigest& found) {
+    if (found.bytes != file.bytes) return wrong_size(file, found.bytes);
+    if (found.checksum != file.checksum) return snapshot_damage(file.path, "checksum mismatch");
+    return {};
+  }
+
+  static std::unexpected<Error> wrong_size(const RestoredFile& file, uint64_t bytes) {
+    return snapshot_damage(file.path, fmt::format("{} bytes instead of {}", bytes, file.bytes));
+  }
+
+  static std::unexpected<Error> missing_or(const Error& error, const std::string& path) {
+    if (error.code == ErrorCode::kNotFound) return snapshot_damage(path, "the file is missing");
+    return std::unexpected(error);
+  }
 };
 
 RestoredSnapshots::RestoredSnapshots(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -129,21 +192,17 @@ RestoredSnapshots::~RestoredSnapshots() = default;
 Result<std::shared_ptr<const RestoredSnapshots>> RestoredSnapshots::open(FileSystem& fs,
                                                                          const std::string& job_directory,
                                                                          std::span<const SnapshotHandle> handles,
-                                                                         uint32_t max_parallelism) {
-  auto impl = std::make_unique<Impl>();
+                                                                         uint32_t max_parallelism, FileSystem& local) {
+  std::unique_ptr<Impl> impl(new Impl{fs, local, job_directory});
   for (const SnapshotHandle& handle : handles) {
     if (handle.file.empty()) continue;
     SnapshotFile file;
-    const bool absolute = handle.file.front() == '/' || is_object_path(handle.file);
-    file.path = absolute ? handle.file : join_path(job_directory, handle.file);
+    file.path = impl->absolute(handle.file);
     auto opened = fs.open(file.path);
-    if (!opened) {
-      if (opened.error().code == ErrorCode::kNotFound) return snapshot_damage(file.path, "the file is missing");
-      return std::unexpected(std::move(opened).error());
-    }
+    if (!opened) return Impl::missing_or(opened.error(), file.path);
     file.file = std::move(*opened);
-    MR_TRY(file.load_index(handle));
-    MR_TRY(file.check_header(max_parallelism));
+    MR_TRY(file.load(handle, max_parallelism));
+    impl->add_store(handle, std::move(file.packed));
     impl->files.push_back(std::move(file));
   }
   return std::shared_ptr<const RestoredSnapshots>(new RestoredSnapshots(std::move(impl)));
@@ -200,7 +259,36 @@ Status RestoredSnapshots::verify() const {
       MR_TRY(file.visit_rows(section, [](uint32_t) { return true; }, kAllSnapshotGroups, nothing));
     }
   }
+  std::set<std::string_view> seen;  // after a rescale several tasks share a file
+  for (const RestoredStore& store : impl_->stores) {
+    for (const RestoredFile& file : store.files) {
+      if (file.path.empty() || !seen.insert(file.path).second) continue;
+      const Result<FileDigest> found = digest_file(impl_->fs, file.path);
+      if (!found) return Impl::missing_or(found.error(), file.path);
+      MR_TRY(Impl::compare(file, *found));
+    }
+  }
   return {};
+}
+
+std::vector<RestoredStore> RestoredSnapshots::stores() const { return impl_->stores; }
+
+Status RestoredSnapshots::fetch(const RestoredFile& file, const std::string& to) const {
+  const Impl& self = *impl_;
+  // Never written over: it may be a second name of a file that checkpoints hold.
+  if (self.local.exists(to)) MR_TRY(self.local.remove(to));
+  if (file.path.empty()) {
+    MR_ASSIGN(const auto out, self.local.create(to));
+    MR_TRY(out->append(file.content));
+    return out->close();
+  }
+  const Result<uint64_t> bytes = file_size(self.fs, file.path);
+  if (!bytes) return Impl::missing_or(bytes.error(), file.path);
+  if (*bytes != file.bytes) return Impl::wrong_size(file, *bytes);
+  // Only what nobody writes to any more may have two names.
+  if (self.shared_paths.contains(file.path) && self.fs.link(file.path, to)) return {};
+  MR_ASSIGN(const FileDigest copied, copy_file(self.fs, file.path, self.local, to, CopySync::kNo));
+  return Impl::compare(file, copied);
 }
 
 }  // namespace millrace

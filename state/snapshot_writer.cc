@@ -5,6 +5,8 @@
 #include <cstring>
 #include <functional>
 
+#include "core/file_copy.h"
+#include "state/shared_directory.h"
 #include "state/snapshot_file.h"
 #include "state/snapshot_format.h"
 
@@ -85,12 +87,17 @@ struct SnapshotFileWriter::Impl {
   std::string directory;
   std::string file;
   uint32_t max_parallelism;
-  std::unique_ptr<WritableFile> out;
+  FileSystem& local;
+  SharedUploads* uploads;
+  std::unique_ptr<SharedUploads> private_uploads{};
+  std::unique_ptr<WritableFile> out{};
   uint64_t offset = 0;
-  std::vector<SnapshotSection> sections;
-  SnapshotRowBuffer rows;
-  ByteWriter block;
-  SnapshotBlock entry;
+  SnapshotFooter footer{};
+  SnapshotHandle handle{};
+  std::vector<std::string> file_names{};
+  SnapshotRowBuffer rows{};
+  ByteWriter block{};
+  SnapshotBlock entry{};
 
   [[nodiscard]] std::string path() const { return join_path(directory, file); }
 
@@ -101,6 +108,7 @@ struct SnapshotFileWriter::Impl {
   }
 
   Status create() {
+    if (out) return {};
     MR_TRY(fs.create_directories(parent_path(path())));
     MR_ASSIGN(out, fs.create(path()));
     return write(encode_snapshot_header(max_parallelism));
@@ -115,13 +123,13 @@ struct SnapshotFileWriter::Impl {
     header.put(snapshot_block_crc(entry.bytes, block.view()));
     MR_TRY(write(header.view()));
     MR_TRY(write(block.view()));
-    sections.back().blocks.push_back(entry);
+    footer.sections.back().blocks.push_back(entry);
     block.clear();
     return {};
   }
 
   Status flush_section() {
-    if (sections.empty()) return {};
+    if (footer.sections.empty()) return {};
     constexpr size_t kAhead = 16;  // sorted rows lie anywhere: ask for their bytes in time
     for (uint32_t group = 0; group < rows.groups(); ++group) {
       const auto& sorted = rows.sorted(group);
@@ -139,45 +147,87 @@ struct SnapshotFileWriter::Impl {
     rows.clear();
     return flush_block();
   }
+
+  /// The task's file without its ending: what stands beside it begins with that.
+  [[nodiscard]] std::string stem() const { return file.substr(0, file.rfind('.')); }
+
+  Status pack(const std::string& name, const std::string& path) {
+    MR_ASSIGN(const std::string content, local.read_all(path));
+    footer.packed.push_back({name, offset, content.size(), hash64(content)});
+    return write(content);
+  }
+
+  Status put_beside(const std::string& name, const std::string& path) {
+    const std::string beside = stem() + "." + name;
+    MR_ASSIGN(const FileDigest digest, copy_file(local, path, fs, join_path(directory, beside), CopySync::kYes));
+    handle.own.push_back({beside, digest.bytes, digest.checksum});
+    handle.written += digest.bytes;
+    return {};
+  }
+
+  Status share(const std::string& name, const std::string& path) {
+    MR_ASSIGN(const SharedUploads::Upload upload, uploads->upload(name, path, shared_name(stem())));
+    handle.shared.push_back(upload.file);
+    handle.written += upload.written;
+    return {};
+  }
 };
 
 SnapshotFileWriter::SnapshotFileWriter(FileSystem& fs, std::string job_directory, std::string file,
-                                       uint32_t max_parallelism)
-    : impl_(new Impl{fs, std::move(job_directory), std::move(file), max_parallelism, {}, 0, {}, {}, {}, {}}) {}
+                                       uint32_t max_parallelism, SharedUploads* uploads, FileSystem& local)
+    : impl_(new Impl{fs, std::move(job_directory), std::move(file), max_parallelism, local, uploads}) {
+  if (uploads == nullptr) {
+    impl_->private_uploads = std::make_unique<SharedUploads>(fs, local, impl_->directory);
+    impl_->uploads = impl_->private_uploads.get();
+  }
+}
 
 SnapshotFileWriter::~SnapshotFileWriter() = default;
 
 Status SnapshotFileWriter::begin(const StateDescriptor& state) {
   Impl& self = *impl_;
-  for (const SnapshotSection& section : self.sections) {
+  for (const SnapshotSection& section : self.footer.sections) {
     MR_CHECK(section.state.step != state.step || section.state.name != state.name,
              state.step + "." + state.name + " begun twice");
   }
-  if (!self.out) MR_TRY(self.create());
+  MR_TRY(self.create());
   MR_TRY(self.flush_section());
-  self.sections.push_back({state, 0, {}});
+  self.footer.sections.push_back({state, 0, {}});
   return {};
 }
 
 Status SnapshotFileWriter::add(uint32_t group, std::string_view key, std::string_view value) {
   Impl& self = *impl_;
-  MR_CHECK(!self.sections.empty(), "a row before begin()");
+  MR_CHECK(!self.footer.sections.empty(), "a row before begin()");
   constexpr size_t kRowBytesMax = 1u << 30;
   if (key.size() + value.size() > kRowBytesMax) {
-    const StateDescriptor& state = self.sections.back().state;
+    const StateDescriptor& state = self.footer.sections.back().state;
     return make_error(ErrorCode::kCheckpointFailed, fmt::format("a row of state `{}.{}` has {} bytes, more than 1 GiB",
                                                                 state.step, state.name, key.size() + value.size()));
   }
   self.rows.add(group, key, value);
-  ++self.sections.back().rows;
+  ++self.footer.sections.back().rows;
   return {};
+}
+
+Status SnapshotFileWriter::add_file(SnapshotFileKind kind, const std::string& name, const std::string& path) {
+  Impl& self = *impl_;
+  MR_TRY(check_shared_name(name));
+  MR_CHECK(std::ranges::find(self.file_names, name) == self.file_names.end(), "the file " + name + " added twice");
+  self.file_names.push_back(name);
+  MR_TRY(self.create());
+  if (kind == SnapshotFileKind::kShared) return self.share(name, path);
+  MR_ASSIGN(const uint64_t bytes, file_size(self.local, path));
+  return bytes <= kPackedFileBytesMax ? self.pack(name, path) : self.put_beside(name, path);
 }
 
 Result<SnapshotHandle> SnapshotFileWriter::finish(TaskId task) {
   Impl& self = *impl_;
-  if (!self.out) return SnapshotHandle{task, "", 0, 0, {}};
+  SnapshotHandle handle = std::move(self.handle);
+  handle.task = task;
+  if (!self.out) return handle;
   MR_TRY(self.flush_section());
-  const std::string footer = encode_snapshot_footer(self.sections);
+  const std::string footer = encode_snapshot_footer(self.footer);
   const uint32_t crc = crc32c(footer);
   ByteWriter tail;
   tail.put(self.offset);
@@ -189,7 +239,11 @@ Result<SnapshotHandle> SnapshotFileWriter::finish(TaskId task) {
   MR_TRY(self.out->sync());
   MR_TRY(self.out->close());
   self.out.reset();
-  return SnapshotHandle{task, self.file, self.offset, crc, {}};
+  handle.file = self.file;
+  handle.bytes = self.offset;
+  handle.crc = crc;
+  handle.written += self.offset;
+  return handle;
 }
 
 }  // namespace millrace

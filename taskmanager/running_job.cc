@@ -64,11 +64,13 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
   deployment.metrics = config.metrics;
   deployment.events = this;
   deployment.wrap_sink = config.wrap_sink;
+  uploads_ = std::make_unique<SharedUploads>(*config.fs, local_file_system(), message.job_directory);
   if (message.restore_checkpoint != 0) {
+    uploads_->restored(message.restore);
     MR_ASSIGN(deployment.restored, restored_state(config, message, *deployment.graph));
   }
   snapshots_ = std::make_unique<SnapshotThread>(
-      SnapshotThread::Target{config.fs, message.job_directory, message.attempt, max_parallelism},
+      SnapshotThread::Target{config.fs, message.job_directory, message.attempt, max_parallelism, uploads_.get()},
       [this](const SnapshotThread::Work& work, const Result<SnapshotHandle>& result) {
         snapshot_written(work, result);
       });
@@ -106,6 +108,7 @@ void RunningJob::overtake_checkpoint(const OvertakeCheckpoint& message) {
 }
 
 void RunningJob::checkpoint_completed(const CheckpointCompleted& message) {
+  uploads_->checkpoint_completed(message.checkpoint_id);
   deployment_->checkpoint_completed(message.checkpoint_id);
 }
 

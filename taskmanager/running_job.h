@@ -44,6 +44,7 @@ class RunningJob final : public DeploymentEvents {
   int64_t attempt_;
   JobManagerLink& job_manager_;
   // Tasks end before the thread that writes their snapshots, and that before the state they were restored from.
+  std::unique_ptr<SharedUploads> uploads_;
   std::unique_ptr<SnapshotThread> snapshots_;
   std::unique_ptr<Deployment> deployment_;
 };

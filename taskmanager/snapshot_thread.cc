@@ -50,10 +50,12 @@ void SnapshotThread::loop() {
 
 Result<SnapshotHandle> SnapshotThread::write(Work& work) {
   SnapshotFileWriter writer(*target_.fs, target_.job_directory,
-                            snapshot_file_name(work.checkpoint_id, target_.attempt, work.task),
-                            target_.max_parallelism);
+                            snapshot_file_name(work.checkpoint_id, target_.attempt, work.task), target_.max_parallelism,
+                            target_.uploads);
   for (const SnapshotPartPtr& part : work.parts) MR_TRY(part->write(writer));
-  return writer.finish(work.task);
+  MR_ASSIGN(SnapshotHandle handle, writer.finish(work.task));
+  if (target_.uploads != nullptr) target_.uploads->snapshot_written(work.checkpoint_id, handle);
+  return handle;
 }
 
 }  // namespace millrace

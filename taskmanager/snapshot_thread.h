@@ -14,6 +14,7 @@
 
 #include "core/file_system.h"
 #include "state/protocol/task_snapshot.h"
+#include "state/shared_uploads.h"
 #include "state/snapshot.h"
 
 namespace millrace {
@@ -31,6 +32,7 @@ class SnapshotThread {
     std::string job_directory;
     int64_t attempt = 0;
     uint32_t max_parallelism = 0;
+    SharedUploads* uploads = nullptr;
   };
   /// `done` is called on the snapshot thread with the file, or with why there is none.
   using Done = std::function<void(const Work& work, const Result<SnapshotHandle>& result)>;

@@ -44,14 +44,16 @@ CheckpointJson statistics(std::vector<int64_t> values) {
 
 CheckpointJson summary_json(const JobView& view) {
   std::vector<int64_t> bytes;
+  std::vector<int64_t> written;
   std::vector<int64_t> durations;
   for (const CheckpointView& one : view.recent_checkpoints) {
     if (one.status != CheckpointStatus::kCompleted) continue;
     bytes.push_back(static_cast<int64_t>(one.bytes));
+    written.push_back(static_cast<int64_t>(one.written));
     durations.push_back(one.ended_ms - one.triggered_ms);
   }
   const CheckpointJson none = statistics({});
-  return {{"checkpointed_size", statistics(bytes)},
+  return {{"checkpointed_size", statistics(written)},
           {"state_size", statistics(bytes)},
           {"end_to_end_duration", statistics(durations)},
           {"alignment_buffered", none},
@@ -71,7 +73,7 @@ CheckpointJson one_checkpoint(const CheckpointView& one) {
                      {"savepointFormat", one.savepoint ? CheckpointJson("CANONICAL") : CheckpointJson(nullptr)},
                      {"trigger_timestamp", one.triggered_ms},
                      {"latest_ack_timestamp", ended},
-                     {"checkpointed_size", one.bytes},
+                     {"checkpointed_size", one.written},
                      {"state_size", one.bytes},
                      {"end_to_end_duration", std::max<int64_t>(0, ended - one.triggered_ms)},
                      {"alignment_buffered", 0},

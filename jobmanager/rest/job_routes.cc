@@ -115,6 +115,7 @@ Json checkpoint_json(const CheckpointView& one) {
           {"triggered_at", one.triggered_ms},
           {"ended_at", one.ended_ms},
           {"bytes", one.bytes},
+          {"written", one.written},
           {"tasks", one.tasks},
           {"acknowledged", one.acknowledged},
           {"failure", one.failure}};

@@ -29,8 +29,18 @@ struct SnapshotHandle {
   TaskId task;
   std::string file;  // relative to the job's directory, or absolute
   uint64_t bytes = 0;
-  uint32_t crc = 0;  // of the file's footer
-  std::vector<SharedFile> shared;
+  uint32_t crc = 0;                  // of the file's footer
+  std::vector<SharedFile> shared{};  // a name without a path lies in the job's shared/
+  std::vector<SharedFile> own{};     // of this snapshot alone; like `file`, beside which they lie
+  uint64_t written = 0;              // bytes that storage did not hold before this snapshot
+
+  /// All that a restore needs of it.
+  [[nodiscard]] uint64_t full_bytes() const {
+    uint64_t sum = bytes;
+    for (const SharedFile& one : shared) sum += one.bytes;
+    for (const SharedFile& one : own) sum += one.bytes;
+    return sum;
+  }
   friend bool operator==(const SnapshotHandle&, const SnapshotHandle&) = default;
 };
 

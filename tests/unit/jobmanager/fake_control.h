@@ -52,11 +52,11 @@ class FakeControl final : public JobControl {
     view.last_checkpoint_id = 9;
     view.states = {{JobState::kCreated, kFakeNow - 60'000}, {JobState::kRunning, kFakeNow - 59'000}};
     view.recent_checkpoints = {
-        {10, CheckpointStatus::kInProgress, false, "", kFakeNow - 100, 0, 0, 3, 1, ""},
-        {9, CheckpointStatus::kCompleted, false, "/chk/fraud/chk-9", kFakeNow - 5'000, kFakeNow - 4'900, 4096, 3, 3,
-         ""},
-        {8, CheckpointStatus::kFailed, false, "", kFakeNow - 9'000, kFakeNow - 8'000, 0, 3, 1, "timeout"},
-        {7, CheckpointStatus::kCompleted, true, "/save/7", kFakeNow - 20'000, kFakeNow - 19'000, 100, 3, 3, ""}};
+        {10, CheckpointStatus::kInProgress, false, "", kFakeNow - 100, 0, 0, 0, 3, 1, ""},
+        {9, CheckpointStatus::kCompleted, false, "/chk/fraud/chk-9", kFakeNow - 5'000, kFakeNow - 4'900, 4096, 1024, 3,
+         3, ""},
+        {8, CheckpointStatus::kFailed, false, "", kFakeNow - 9'000, kFakeNow - 8'000, 0, 0, 3, 1, "timeout"},
+        {7, CheckpointStatus::kCompleted, true, "/save/7", kFakeNow - 20'000, kFakeNow - 19'000, 100, 100, 3, 3, ""}};
     view.failures = {{"per_auction", "E0502", "division by zero", "on_error: skip", kFakeNow - 30'000}};
     view.failure = view.failures.front();
     for (const TaskId task : {TaskId{0, 0}, TaskId{0, 1}}) view.subtasks.push_back({task, "tm-1", true, false});

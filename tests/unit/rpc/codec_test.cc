@@ -11,8 +11,13 @@ TEST_CASE("A deployment survives its wire form, bytes of any kind included") {
   deploy.spec_yaml = std::string("name: x\0\xff\n", 10);
   deploy.job_directory = "/state/x";
   deploy.restore_checkpoint = 41;
-  deploy.restore = {
-      {.task = {1, 2}, .file = "chk-41/1-2-7.state", .bytes = 1ULL << 40, .crc = 0xdeadbeef, .shared = {}}};
+  deploy.restore = {{.task = {1, 2},
+                     .file = "chk-41/1-2-7.state",
+                     .bytes = 1ULL << 40,
+                     .crc = 0xdeadbeef,
+                     .shared = {{"a-1.sst", 5, 1ULL << 63}, {"a-2.sst", 0, 7}},
+                     .own = {{"chk-41/1-2-7.OPTIONS", 9, 1}},
+                     .written = 14}};
   deploy.restore_max_parallelism = 128;
   deploy.until_done = true;
   const auto decoded = decode_to_task_manager(encode_message(ToTaskManager(deploy)));

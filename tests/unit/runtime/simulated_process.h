@@ -87,6 +87,10 @@ class ProcessDisk final : public FileSystem {
     MR_TRY(life_.spend());
     return disk_.contains(path);
   }
+  Status link(const std::string& from, const std::string& to) override {
+    MR_TRY(life_.spend());
+    return disk_.link(from, to);
+  }
 
  private:
   class File final : public WritableFile {

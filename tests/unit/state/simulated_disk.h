@@ -115,6 +115,15 @@ class SimulatedDisk final : public FileSystem {
     return {};
   }
   bool exists(const std::string& path) override { return find(path) != nullptr; }
+  Status link(const std::string& from, const std::string& to) override {
+    MR_TRY(spend(from));
+    const NodePtr node = find(from);
+    const NodePtr target = find(parent_path(to));
+    if (!node || !target) return missing(from);
+    if (find(to)) return make_error(ErrorCode::kIo, to + " exists already");
+    target->change({"", name_of(to), node});
+    return {};
+  }
 
  private:
   class Writer final : public WritableFile {
