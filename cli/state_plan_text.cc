@@ -16,7 +16,7 @@ using PlanJson = nlohmann::ordered_json;
 
 std::string state_line(const PlannedState& state) {
   std::string line = fmt::format("  {:<10}  {}/{}", state_fate_name(state.fate), state.step, state.name);
-  if (!state.held.step.empty()) {
+  if (state.fate != StateFate::kNew) {
     line += fmt::format(": {} rows, {}", state.rows, bytes_text(static_cast<double>(state.bytes)));
     if (state.held.step != state.step) line += ", held as " + state.held.step;
   } else {

@@ -110,6 +110,12 @@ class Doctor {
   }
 
   void examine_state() {
+    if (view_.sources_held) {
+      add("", "state_limit",
+          "all sources pause: the state is larger than settings.state.limit, and `on_limit` says "
+          "`backpressure`",
+          "they go on when a checkpoint is smaller; raise the limit and `millrace upgrade` the job otherwise");
+    }
     constexpr int64_t kSoonMs = 6 * 3600 * 1000LL;
     const StateForecast& size = view_.state_size;
     if (size.limit_bytes <= 0 || size.reached_in_ms < 0 || size.reached_in_ms > kSoonMs) return;

@@ -100,6 +100,8 @@ Status JobMaster::deploy() {
     config_.slots->send(allocation_.members[m].task_manager, message);
   }
   if (stop_requested_ && stop_.drain) send(EndInput{view_.job_id, view_.attempt});
+  const StateSettings& state = config_.graph->settings.state;  // perhaps those of a new file
+  if (sources_held_) hold_sources(state.on_limit == OnStateLimit::kBackpressure && growth_.forecast(state).over());
   return {};
 }
 

@@ -141,6 +141,7 @@ class JobMaster {
   /// False: the state is beyond its limit, and the job fails for it.
   bool measure_state(int64_t checkpoint_id);
   void measure_each_state(int64_t checkpoint_id);
+  void hold_sources(bool hold);
   Status begin_with_former_file(const std::optional<JobRecord>& former);
   void take_settings_of_file();
   [[nodiscard]] bool can_take_over_rows(const JobGraph& graph) const;
@@ -186,6 +187,7 @@ class JobMaster {
   StateGrowth growth_;
   int64_t measured_ms_ = INT64_MIN;  // when each state was
   bool over_limit_told_ = false;
+  bool sources_held_ = false;
   JobView view_;
   SlotAllocation allocation_;
   std::set<std::string> members_;     // task managers of the attempt that are still there

@@ -21,6 +21,9 @@ bool JobMaster::measure_state(int64_t checkpoint_id) {
   // Reading the heads of all files at every short interval would cost more than the number is worth.
   constexpr int64_t kMeasureEveryMs = 10'000;
   if (measured_ms_ == INT64_MIN || now_ms - measured_ms_ >= kMeasureEveryMs) measure_each_state(checkpoint_id);
+  if (settings.on_limit == OnStateLimit::kBackpressure && view_.state_size.over() != sources_held_) {
+    hold_sources(view_.state_size.over());
+  }
   if (!view_.state_size.over()) {
     over_limit_told_ = false;
     return true;
@@ -35,6 +38,13 @@ bool JobMaster::measure_state(int64_t checkpoint_id) {
              "the last checkpoint is kept: raise the limit and start the job again; `millrace state list` shows which "
              "state is large"});
   return false;
+}
+
+void JobMaster::hold_sources(bool hold) {
+  sources_held_ = hold;
+  view_.sources_held = hold;
+  log_info(hold ? "sources pause: the state is larger than its limit" : "sources go on", {{"job", view_.name}});
+  send(HoldSources{view_.job_id, view_.attempt, hold});
 }
 
 void JobMaster::measure_each_state(int64_t checkpoint_id) {

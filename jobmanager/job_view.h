@@ -96,6 +96,7 @@ struct JobView {
   StateForecast state_size{};                        // of the whole job, as its checkpoints hold it
   std::vector<StateSizeView> state_sizes{};          // of each state, measured every few seconds
   CheckpointChanges checkpoint_settings{};           // as they are now
+  bool sources_held = false;                         // the state is larger than its limit: `on_limit: backpressure`
 };
 
 }  // namespace millrace

@@ -154,7 +154,7 @@ struct RestartSettings {
   int64_t reset_after_ms = 600'000;
 };
 
-enum class OnStateLimit : uint8_t { kAlert, kFail };
+enum class OnStateLimit : uint8_t { kAlert, kFail, kBackpressure };
 
 struct StateSettings {
   int64_t limit_bytes = 0;  // of a checkpoint's rows; 0: none

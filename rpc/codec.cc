@@ -98,6 +98,11 @@ void for_each_field(EndInput& m, F&& f) {
   for_each_job_field(m, f);
 }
 template <class F>
+void for_each_field(HoldSources& m, F&& f) {
+  for_each_job_field(m, f);
+  f("hold", m.hold);
+}
+template <class F>
 void for_each_field(CancelJob& m, F&& f) {
   for_each_job_field(m, f);
 }
@@ -214,6 +219,7 @@ constexpr const char* message_name() {
   if constexpr (std::is_same_v<M, CheckpointCompleted>) return "CheckpointCompleted";
   if constexpr (std::is_same_v<M, CheckpointAborted>) return "CheckpointAborted";
   if constexpr (std::is_same_v<M, EndInput>) return "EndInput";
+  if constexpr (std::is_same_v<M, HoldSources>) return "HoldSources";
   if constexpr (std::is_same_v<M, TapStep>) return "TapStep";
   if constexpr (std::is_same_v<M, TapRows>) return "TapRows";
   if constexpr (std::is_same_v<M, CancelJob>) return "CancelJob";

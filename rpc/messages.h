@@ -65,6 +65,12 @@ struct EndInput {
   std::string job_id;
   int64_t attempt = 0;
 };
+/// Sources read nothing more, or go on; everything else runs.
+struct HoldSources {
+  std::string job_id;
+  int64_t attempt = 0;
+  bool hold = false;
+};
 /// Shows rows that leave a step: TapRows follow, up to `rows` from each subtask.
 struct TapStep {
   std::string job_id;
@@ -144,7 +150,7 @@ struct JobCancelled {
 };
 
 using ToTaskManager = std::variant<DeployJob, TriggerCheckpoint, OvertakeCheckpoint, CheckpointCompleted,
-                                   CheckpointAborted, EndInput, TapStep, CancelJob>;
+                                   CheckpointAborted, EndInput, HoldSources, TapStep, CancelJob>;
 using ToJobManager = std::variant<TaskRunning, SnapshotTaken, SnapshotFailed, TaskFinished, TaskFailed, RestoredSettled,
                                   EpochSettled, TapRows, JobCancelled>;
 

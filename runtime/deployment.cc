@@ -189,6 +189,10 @@ void Deployment::end_input() {
   for (const auto& worker : workers_) worker->end_input();
 }
 
+void Deployment::hold_sources(bool hold) {
+  for (const auto& worker : workers_) worker->hold_sources(hold);
+}
+
 void Deployment::tap(const std::string& step, uint32_t rows, int64_t for_ms,
                      const std::function<void(std::vector<std::string>)>& take) {
   const Node* node = config_.graph->find(step);

@@ -79,6 +79,8 @@ class Deployment {
   void checkpoint_completed(int64_t checkpoint_id);
   /// Sources act as if their input had ended: everything drains, and the tasks finish.
   void end_input();
+  /// Sources read nothing more until they are told to go on.
+  void hold_sources(bool hold);
   /// Shows up to `rows` rows that leave the step, of each of its subtasks here, within `for_ms`; called on worker
   /// threads. Nothing for a step that is not there or emits nothing: the job manager refuses those.
   void tap(const std::string& step, uint32_t rows, int64_t for_ms,

@@ -204,7 +204,7 @@ bool SourceTask::held_by_others(int64_t now_ms) {
 
 Result<SourceEvent> SourceTask::poll(int64_t now_ms, Output& out) {
   const uint32_t allowed = rows_allowed(now_ms);
-  if (allowed == 0 || held_by_others(now_ms)) return SourceEvent::kNothing;
+  if (allowed == 0 || held_ || held_by_others(now_ms)) return SourceEvent::kNothing;
   MR_ASSIGN(const PollResult polled, reader_->poll(allowed, chunk_));
   add_new_splits();
   switch (polled) {

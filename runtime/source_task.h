@@ -68,6 +68,8 @@ class SourceTask {
   void checkpoint_completed(int64_t checkpoint_id);
   /// From now on the source acts as if its input had ended.
   void end_input() { reader_ended_ = true; }
+  /// While it holds nothing is read: the state is larger than its limit.
+  void hold(bool held) { held_ = held; }
 
  private:
   Status load(const RestoredState& restored);
@@ -103,6 +105,7 @@ class SourceTask {
   int64_t reported_ms_ = INT64_MIN;
   bool has_watermarks_ = false;
   bool reader_ended_ = false;
+  bool held_ = false;
   bool ended_ = false;
   bool idle_ = false;
   bool rows_since_watermark_ = false;

@@ -241,6 +241,10 @@ void Task::end_input() {
   if (parts_.source) parts_.source->end_input();
 }
 
+void Task::hold_source(bool hold) {
+  if (parts_.source) parts_.source->hold(hold);
+}
+
 int64_t Task::next_wakeup_ms() const {
   if (failed_ || !opened_) return INT64_MAX;
   int64_t next = parts_.outputs.next_flush_ms();

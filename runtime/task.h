@@ -85,6 +85,7 @@ class Task {
   void add_tap(const TapPtr& tap);
   /// A source acts as if its input had ended.
   void end_input();
+  void hold_source(bool hold);
   [[nodiscard]] bool failed() const { return failed_; }
 
  private:

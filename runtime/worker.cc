@@ -51,6 +51,10 @@ void Worker::end_input() {
   post([](Task& task) { task.end_input(); });
 }
 
+void Worker::hold_sources(bool hold) {
+  post([hold](Task& task) { task.hold_source(hold); });
+}
+
 void Worker::add_tap(TapPtr tap) {
   post([tap = std::move(tap)](Task& task) { task.add_tap(tap); });
 }

@@ -35,6 +35,7 @@ class Worker {
   void overtake(int64_t checkpoint_id);
   void checkpoint_completed(int64_t checkpoint_id);
   void end_input();
+  void hold_sources(bool hold);
   void add_tap(TapPtr tap);
   /// The thread ends behind the commands posted before; join() waits for it.
   void stop();

@@ -116,6 +116,8 @@ void RunningJob::checkpoint_aborted(const CheckpointAborted& message) { snapshot
 
 void RunningJob::end_input() { deployment_->end_input(); }
 
+void RunningJob::hold_sources(bool hold) { deployment_->hold_sources(hold); }
+
 void RunningJob::tap(const TapStep& message) {
   const auto take = [this, id = message.tap_id](std::vector<std::string> rows) {
     job_manager_.send(TapRows{job_id_, attempt_, id, std::move(rows)});

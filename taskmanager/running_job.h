@@ -23,6 +23,7 @@ class RunningJob final : public DeploymentEvents {
   void checkpoint_completed(const CheckpointCompleted& message);
   void checkpoint_aborted(const CheckpointAborted& message);
   void end_input();
+  void hold_sources(bool hold);
   void tap(const TapStep& message);
 
   // DeploymentEvents, on worker threads.

@@ -85,6 +85,9 @@ struct TaskManager::Impl {
   void handle(const EndInput& message) {
     if (RunningJob* job = job_of(message)) job->end_input();
   }
+  void handle(const HoldSources& message) {
+    if (RunningJob* job = job_of(message)) job->hold_sources(message.hold);
+  }
   void handle(const CancelJob& message) {
     if (job_of(message) != nullptr) jobs.erase(message.job_id);
     job_manager.send(JobCancelled{message.job_id, message.attempt});

@@ -39,6 +39,7 @@ Json state_size_json(const JobView& view) {
   Json json{{"bytes", size.bytes},
             {"growth_bytes_per_second", size.bytes_per_second},
             {"text", forecast_text(size)},
+            {"sources_held", view.sources_held},
             {"states", std::move(states)}};
   if (size.limit_bytes > 0) {
     json["limit_bytes"] = size.limit_bytes;

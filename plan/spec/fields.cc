@@ -160,8 +160,9 @@ const OptionList& state_fields() {
       {.name = "on_limit",
        .kind = OptionKind::kChoice,
        .default_text = "fail",
-       .choices = {"fail", "alert"},
-       .help = "At the limit: the job fails (its last checkpoint stays), or only log, doctor and metrics say it."},
+       .choices = {"fail", "backpressure", "alert"},
+       .help = "At the limit: the job fails (its last checkpoint stays); its sources pause until the state has become "
+               "smaller; or only log, doctor and metrics say it."},
   };
   return fields;
 }

@@ -59,7 +59,10 @@ void read_state(SpecContext& context, const Located& map) {
   }
   StateSettings& out = context.graph.settings.state;
   out.limit_bytes = values.integer("limit");
-  out.on_limit = values.text("on_limit") == "alert" ? OnStateLimit::kAlert : OnStateLimit::kFail;
+  const std::string on_limit = values.text("on_limit");
+  out.on_limit = on_limit == "alert"          ? OnStateLimit::kAlert
+                 : on_limit == "backpressure" ? OnStateLimit::kBackpressure
+                                              : OnStateLimit::kFail;
 }
 
 RestartSettings::Strategy restart_strategy_of(std::string_view name) {

@@ -115,7 +115,6 @@ class StatePlanner {
     if (report.ok()) return;
     if (empty(*held)) {  // nothing to read
       state.fate = StateFate::kNew;
-      state.held = {};
       return;
     }
     state.fate = StateFate::kImpossible;
@@ -218,7 +217,7 @@ Status check_state_plan(const StatePlan& plan, bool allow_dropped_state) {
 }
 
 int64_t restore_estimate_ms(const StatePlan& plan) {
-  // Measured: 1 GB of 100-byte rows come back in about half a second with four subtasks; converting them costs more.
+  // Of the order that `bench recovery` shows for 100-byte rows; each converted row is decoded and encoded besides.
   constexpr double kRestoredBytesPerMs = 400e3;
   constexpr double kConvertedBytesPerMs = 60e3;
   constexpr double kStartMs = 50;

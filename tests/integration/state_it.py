@@ -257,3 +257,44 @@ def test_a_running_job_shows_its_state_and_keeps_running_when_an_upgrade_does_no
     path = f"/api/v1/jobs/numbers/operations/{answer['trigger_id']}"
     done = wait_until(lambda: made.get(path)["done"] and made.get(path), "the upgrade is decided")
     assert "failure" not in done, done
+
+
+def limited(on_limit):
+    text = CLUSTER_JOB.format(aggregates="n: COUNT(*)").replace("key_by: [k]", "key_by: [id]")
+    return text.replace("settings: {", f"settings: {{state: {{limit: 20KiB, on_limit: {on_limit}}}, ")
+
+
+def test_a_state_beyond_its_limit_fails_the_job_and_its_checkpoint_stays(env):
+    started = env.job(limited("fail"))
+    started.run(expect=4)
+    assert "E0406" in started.stderr and "limit of 20.5 kB exceeded" in started.stderr, started.stderr
+    kept = json.loads(millrace(started, "state", "list", "checkpoints/numbers", "--output", "json").stdout)
+    assert any(one["step"] == "per_key" and one["rows"] > 100 for one in kept["states"]), kept
+
+
+def test_a_state_beyond_its_limit_holds_the_sources_until_there_is_room(env):
+    made = Cluster(env.directory / "cluster", task_managers=1)
+    env.own_servers.append(made)
+    made.start()
+    made.submit(limited("backpressure"))
+    wait_until(lambda: made.job("numbers").get("state_size", {}).get("sources_held"), "the sources pause")
+    findings = made.get("/api/v1/jobs/numbers/doctor")["findings"]
+    assert any(one["kind"] == "state_limit" and "pause" in one["text"] for one in findings), findings
+    rows_then = wait_until(lambda: quiet(made), "no more rows come")
+    roomy = limited("backpressure").replace("20KiB", "20MiB")
+    status, answer = made.call("POST", "/api/v1/jobs/numbers/upgrade", roomy)
+    assert status == 202, answer
+    wait_until(lambda: not made.job("numbers")["state_size"]["sources_held"], "the sources go on")
+    wait_until(lambda: kept_rows(made) > rows_then, "rows come again")
+
+
+def kept_rows(made):
+    states = made.get("/api/v1/jobs/numbers/state")["states"]
+    return next(one["rows"] for one in states if one["step"] == "per_key" and one["state"] == "aggregate")
+
+
+def quiet(made):
+    """The rows of the state when two further checkpoints have not changed their number."""
+    before, rows_before = made.job("numbers")["checkpoints"]["completed"], kept_rows(made)
+    wait_until(lambda: made.job("numbers")["checkpoints"]["completed"] >= before + 2, "two more checkpoints")
+    return rows_before if kept_rows(made) == rows_before else 0

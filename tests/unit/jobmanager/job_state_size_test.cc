@@ -50,4 +50,29 @@ TEST_CASE("With `on_limit: alert` the job goes on and shows that the limit is ex
   REQUIRE(job.master->view().state_size.reached_in_ms == 0);
 }
 
+TEST_CASE("With `on_limit: backpressure` sources pause beyond the limit, in the next attempt too, and go on below it") {
+  set_log_level(LogLevel::kOff);
+  MasterFixture job;
+  limit_state(job, OnStateLimit::kBackpressure);
+  take_checkpoint(job, 300);
+  REQUIRE(job.link.of<HoldSources>().empty());
+  job.pass_ms(1000);
+  take_checkpoint(job, 400);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  REQUIRE(job.link.of<HoldSources>().back().hold);
+  job.pass_ms(1000);
+  take_checkpoint(job, 400);
+  REQUIRE(job.link.of<HoldSources>().size() == 1);  // said once
+  job.fail_task("E0511");
+  job.cancelled();
+  job.pass_ms(100);
+  REQUIRE(job.link.of<HoldSources>().size() == 2);
+  REQUIRE(job.link.of<HoldSources>().back().attempt == job.attempt());
+  job.tasks_run();
+  job.pass_ms(1000);
+  take_checkpoint(job, 200);
+  REQUIRE_FALSE(job.link.of<HoldSources>().back().hold);
+  REQUIRE_FALSE(job.master->view().sources_held);
+}
+
 }  // namespace millrace
