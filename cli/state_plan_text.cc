@@ -51,6 +51,10 @@ std::string state_plan_text(const StatePlan& plan, const CheckpointMetadata& che
     bytes += state.bytes;
   }
   if (is_refused(plan)) return out + "a start is refused\n";
+  if (!plan.in_flight.empty()) {
+    out += "  note: " + plan.in_flight + ": a job that resumes runs its former file until the next checkpoint, a start "
+           "with --restore is refused\n";
+  }
   if (loses_state(plan)) out += "a start needs --allow-dropped-state\n";
   return out + fmt::format("restores {} rows, {}, in about {}\n", rows, bytes_text(static_cast<double>(bytes)),
                            format_duration(restore_estimate_ms(plan)));
@@ -84,6 +88,7 @@ std::string state_plan_json(const StatePlan& plan, const CheckpointMetadata& che
                 {"needs_allow_dropped_state", loses_state(plan)},
                 {"estimate_ms", restore_estimate_ms(plan)}};
   if (!plan.refused.empty()) json["reason"] = plan.refused;
+  if (!plan.in_flight.empty()) json["in_flight"] = plan.in_flight;
   json["states"] = std::move(states);
   return json.dump(2, ' ', false, PlanJson::error_handler_t::replace);
 }

@@ -9,10 +9,7 @@ namespace millrace {
 
 bool JobMaster::measure_state(int64_t checkpoint_id) {
   uint64_t bytes = 0;
-  for (const SnapshotHandle& handle : coordinator_->handles()) {
-    bytes += handle.bytes;
-    for (const SharedFile& file : handle.shared) bytes += file.bytes;
-  }
+  for (const SnapshotHandle& handle : coordinator_->handles()) bytes += handle.full_bytes();
   const int64_t now_ms = config_.clock->wall_ms();
   growth_.add(now_ms, bytes);
   const StateSettings& settings = config_.graph->settings.state;

@@ -54,6 +54,9 @@ class StatePlanner {
       const bool known = seen_.contains({info.state.step, info.state.name}) || form_of(info.state) == "progress";
       if (!known) drop(info, "the job has no such step");
     }
+    if (const Status rows = check_rows_in_flight(checkpoint_.states, graph_); !rows) {
+      plan_.in_flight = rows.error().message;
+    }
     return std::move(plan_);
   }
 

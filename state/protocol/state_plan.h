@@ -49,6 +49,7 @@ struct StatePlan {
   std::vector<PlannedState> states;  // in the order of the job's steps, then what nobody wants
   std::string refused;               // why no state can be restored at all (max_parallelism); empty: see each state
   std::string help;
+  std::string in_flight;  // why rows on their way between subtasks do not fit: only --restore is refused for them
 };
 
 struct CheckpointFacts {
