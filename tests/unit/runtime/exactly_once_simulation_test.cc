@@ -68,6 +68,7 @@ class Simulation {
         return "the job does not come to its end (" + standing + "): " + last_error_;
       }
       turn();
+      if (!damage_.empty()) return "state is damaged: " + damage_;
     }
     return check();
   }
@@ -93,6 +94,10 @@ class Simulation {
     target_.troubled = faults_ > 0;
     if (faults_ > 0 && random_.below(400) == 0) disk_.fail_syncs(1);
     if (!owner_ || owner_->over()) {
+      // What a former owner finds missing was its successor's to remove.
+      if (owner_ != nullptr && owner_->error() && owner_->error()->code == ErrorCode::kCorruptState) {
+        damage_ = owner_->error()->to_string();
+      }
       owner_ = nullptr;
       reap();
       start(false);
@@ -224,6 +229,7 @@ class Simulation {
   size_t first_transaction_ = 0;
   bool finished_ = false;
   std::string last_error_;
+  std::string damage_;
   SimulationCounts counts_;
 };
 

@@ -1,6 +1,6 @@
 // One attempt of a job in one process of the simulation: the real checkpoint store, coordinator, epoch writers and lane
-// committers; a source that replays from its position; channels, acknowledgements and notifications that are as slow as
-// the dice say.
+// committers; a source that replays from its position and keeps files as a spill store does; channels,
+// acknowledgements and notifications that are as slow as the dice say.
 #pragma once
 
 #include <deque>
@@ -18,6 +18,7 @@
 #include "state/snapshot_file.h"
 #include "tests/unit/runtime/simulated_target.h"
 #include "tests/unit/runtime/test_rows.h"
+#include "tests/unit/state/spill_model.h"
 
 namespace millrace {
 
@@ -35,7 +36,11 @@ class SimulatedJob {
   };
 
   SimulatedJob(const World& world, uint32_t parallelism)
-      : world_(world), disk_(world.disk, life_), position_(0), sinks_(parallelism) {}
+      : world_(world),
+        disk_(world.disk, life_),
+        spill_(disk_, world.random.next()),
+        position_(0),
+        sinks_(parallelism) {}
   SimulatedJob(const SimulatedJob&) = delete;
   SimulatedJob& operator=(const SimulatedJob&) = delete;
 
@@ -126,9 +131,13 @@ class SimulatedJob {
     std::shared_ptr<const RestoredSnapshots> restored;
     int64_t restored_id = 0;
     MR_ASSIGN(const std::optional<CheckpointMetadata> newest, store_->newest());
+    uploads_ = std::make_unique<SharedUploads>(disk_, disk_, store_->directory());
+    MR_TRY(spill_.open());
     if (newest) {
       MR_ASSIGN(restored,
-                RestoredSnapshots::open(disk_, store_->directory(), newest->handles, kSimulatedMaxParallelism));
+                RestoredSnapshots::open(disk_, store_->directory(), newest->handles, kSimulatedMaxParallelism, disk_));
+      uploads_->restored(newest->handles);
+      MR_TRY(spill_.restore(*restored));
       restored_id = newest->checkpoint_id;
       MR_TRY(restored->visit(position_state(), {0, kSimulatedMaxParallelism}, 0, 1,
                              [&](uint32_t, std::string_view, std::string_view value) -> Status {
@@ -195,6 +204,8 @@ class SimulatedJob {
   }
 
   Status read_input() {
+    if (world_.random.below(3) == 0) MR_TRY(spill_.grow());
+    if (!spill_.files().empty() && world_.random.below(4) == 0) spill_.forget(spill_.files().begin()->first);
     for (uint64_t rows = 1 + world_.random.below(4); rows > 0 && !final_ && position_ < world_.input.size(); --rows) {
       const int64_t value = world_.input[position_++];
       sinks_[static_cast<size_t>(value / kSimulatedKey) % sinks_.size()].channel.push_back(
@@ -237,9 +248,11 @@ class SimulatedJob {
 
   Result<SnapshotHandle> write_file(const Pending& pending) {
     const std::string name = snapshot_file_name(pending.checkpoint_id, store_->record().attempt, pending.task);
-    SnapshotFileWriter writer(disk_, store_->directory(), name, kSimulatedMaxParallelism);
+    SnapshotFileWriter writer(disk_, store_->directory(), name, kSimulatedMaxParallelism, uploads_.get(), disk_);
     for (const SnapshotPartPtr& part : pending.parts) MR_TRY(part->write(writer));
-    return writer.finish(pending.task);
+    MR_ASSIGN(SnapshotHandle handle, writer.finish(pending.task));
+    uploads_->snapshot_written(pending.checkpoint_id, handle);
+    return handle;
   }
 
   Status complete(int64_t id) {
@@ -247,6 +260,7 @@ class SimulatedJob {
     if (life_.dead) return {};
     if (!completed && completed.error().code == ErrorCode::kSuperseded) return completed;
     if (!completed) return aborted(coordinator_->storage_failed(id, world_.clock.wall_ms()));
+    uploads_->checkpoint_completed(id);
     for (const int64_t gone : coordinator_->completed(id, world_.clock.wall_ms())) (void)store_->remove(gone);
     for (uint32_t i = 0; i < sinks_.size(); ++i) notifications_.push_back({i, id});
     return {};
@@ -280,6 +294,7 @@ class SimulatedJob {
     part->add(0, "input", std::to_string(position_));
     std::vector<SnapshotPartPtr> parts;
     parts.push_back(std::move(part));
+    parts.push_back(spill_.freeze());
     snapshots_.push_back({*id, {0, 0}, std::move(parts)});
     for (Sink& sink : sinks_) sink.channel.push_back({.value = 0, .barrier = *id});
     return {};
@@ -315,6 +330,8 @@ class SimulatedJob {
   World world_;
   Lifeline life_;
   ProcessDisk disk_;
+  SpillModel spill_;
+  std::unique_ptr<SharedUploads> uploads_;
   NoRows none_;
   CheckpointPolicy policy_;
   std::unique_ptr<CheckpointStore> store_;

@@ -13,6 +13,7 @@
 #include "state/snapshot_file.h"
 #include "tests/unit/core/s3/memory_s3.h"
 #include "tests/unit/state/simulated_disk.h"
+#include "tests/unit/state/spill_model.h"
 
 using namespace millrace;
 
@@ -37,13 +38,17 @@ TEST_CASE("on one disk a shared file gets a second name on its way there and bac
   SnapshotFileWriter writer(fs, job, "chk-1/0-0-1.state", 128);
   REQUIRE(writer.add_file(SnapshotFileKind::kShared, "a-000012.sst", table));
   REQUIRE(writer.add_file(SnapshotFileKind::kOwn, "MANIFEST", manifest));
+  const std::string states = std::string(root) + "/states";
+  REQUIRE(write_file_durably(fs, states, no_spill_states()));
+  REQUIRE(writer.add_file(SnapshotFileKind::kOwn, kSpillStatesFile, states));
   const SnapshotHandle handle = *writer.finish({0, 0});
   REQUIRE(inode_of(table) == inode_of(job + "/shared/a-000012.sst"));
   REQUIRE(inode_of(manifest) != inode_of(job + "/chk-1/0-0-1.MANIFEST"));  // it grows
 
   const auto restored = *RestoredSnapshots::open(fs, job, std::vector{handle}, 128);
   REQUIRE(restored->verify());
-  for (const RestoredFile& file : restored->stores().at(0).files) {
+  const std::vector<RestoredStore> stores = restored->stores();
+  for (const RestoredFile& file : stores.at(0).files) {
     const std::string to = std::string(root) + "/back-" + file.name;
     REQUIRE(restored->fetch(file, to));
     REQUIRE((inode_of(to) == inode_of(table)) == (file.name == "a-000012.sst"));
@@ -67,6 +72,7 @@ TEST_CASE("on object storage a file is uploaded once, held, and removed with the
   for (const char* name : {"1", "2", "3"}) {
     REQUIRE(write_file_durably(local, std::string("/local/") + name, std::string(name) + " rows"));
   }
+  REQUIRE(write_file_durably(local, "/local/states", no_spill_states()));
   const auto snapshot = [&](CheckpointStore& store, SharedUploads& uploads, int64_t id,
                             const std::vector<std::string>& names) {
     SnapshotFileWriter writer(fs, store.directory(), snapshot_file_name(id, store.record().attempt, {0, 0}), 128,
@@ -74,6 +80,7 @@ TEST_CASE("on object storage a file is uploaded once, held, and removed with the
     for (const std::string& name : names) {
       REQUIRE(writer.add_file(SnapshotFileKind::kShared, "a-" + name, "/local/" + name));
     }
+    REQUIRE(writer.add_file(SnapshotFileKind::kOwn, kSpillStatesFile, "/local/states"));
     SnapshotHandle handle = *writer.finish({0, 0});
     uploads.snapshot_written(id, handle);
     return handle;
@@ -106,6 +113,6 @@ TEST_CASE("on object storage a file is uploaded once, held, and removed with the
   REQUIRE(newest);
   const auto restored = *RestoredSnapshots::open(fs, store->directory(), newest->handles, 128, local);
   REQUIRE(restored->verify());
-  REQUIRE(restored->fetch(restored->stores().at(0).files.at(0), "/local/back"));
+  REQUIRE(restored->fetch(restored->stores().at(0).files.back(), "/local/back"));
   REQUIRE(*local.read_all("/local/back") == "2 rows");
 }

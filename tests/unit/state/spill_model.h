@@ -5,7 +5,9 @@
 #include <map>
 #include <string>
 
+#include "core/bytes.h"
 #include "core/file_system.h"
+#include "core/hash.h"
 #include "core/random.h"
 #include "state/snapshot_file.h"
 
@@ -18,6 +20,18 @@ inline std::string spill_content(const std::string& name) {
   return content;
 }
 
+/// The list of a store's states, which is none here: every store has this file.
+inline constexpr const char* kSpillStatesFile = "STATES";
+inline std::string no_spill_states() {
+  ByteWriter out;
+  out.put_raw("MRSPILL1");
+  out.put(uint32_t{0});  // key groups
+  out.put(uint32_t{128});
+  out.put_varint(0);
+  out.put(crc32c(out.view()));
+  return out.take();
+}
+
 class SpillModel {
  public:
   /// Files live in a directory of the instance, which goes with it.
@@ -26,7 +40,12 @@ class SpillModel {
   [[nodiscard]] const std::string& instance() const { return instance_; }
   [[nodiscard]] const std::map<std::string, std::string>& files() const { return files_; }  // name -> local path
 
-  Status open() { return disk_.create_directories(directory()); }
+  Status open() {
+    MR_TRY(disk_.create_directories(directory()));
+    MR_ASSIGN(const auto file, disk_.create(states_path()));
+    MR_TRY(file->append(no_spill_states()));
+    return file->close();
+  }
 
   Status grow() {
     std::string name = instance_ + "-" + std::to_string(++last_);
@@ -47,7 +66,7 @@ class SpillModel {
   void forget(const std::string& name) { files_.erase(name); }
 
   /// Writes the files of this moment later.
-  [[nodiscard]] SnapshotPartPtr freeze() const { return std::make_unique<Frozen>(files_); }
+  [[nodiscard]] SnapshotPartPtr freeze() const { return std::make_unique<Frozen>(files_, states_path()); }
 
   Status snapshot(SnapshotWriter& writer) const { return freeze()->write(writer); }
 
@@ -55,6 +74,7 @@ class SpillModel {
   Status restore(const RestoredState& restored) {
     for (const RestoredStore& store : restored.stores()) {
       for (const RestoredFile& file : store.files) {
+        if (file.name == kSpillStatesFile) continue;
         const std::string path = directory() + "/" + file.name;
         MR_TRY(restored.fetch(file, path));
         MR_ASSIGN(const std::string content, disk_.read_all(path));
@@ -68,16 +88,20 @@ class SpillModel {
  private:
   class Frozen final : public SnapshotPart {
    public:
-    explicit Frozen(std::map<std::string, std::string> files) : files_(std::move(files)) {}
+    Frozen(std::map<std::string, std::string> files, std::string states)
+        : files_(std::move(files)), states_(std::move(states)) {}
     Status write(SnapshotWriter& writer) override {
+      MR_TRY(writer.add_file(SnapshotFileKind::kOwn, kSpillStatesFile, states_));
       for (const auto& [name, path] : files_) MR_TRY(writer.add_file(SnapshotFileKind::kShared, name, path));
       return {};
     }
 
    private:
     std::map<std::string, std::string> files_;
+    std::string states_;
   };
 
+  [[nodiscard]] std::string states_path() const { return directory() + "/" + kSpillStatesFile; }
   [[nodiscard]] std::string directory() const { return "/local/" + instance_; }
 
   FileSystem& disk_;
