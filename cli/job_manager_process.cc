@@ -32,6 +32,11 @@ Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const Server
   task_managers.fs = &storage();
   task_managers.clock = &system_clock();
   task_managers.random = &system_random();
+  std::vector<std::string> tokens;
+  if (!own.rest_token_file.empty()) {
+    MR_ASSIGN(tokens, read_token_file(local_file_system(), own.rest_token_file));
+  }
+  task_managers.tokens = tokens;
   MR_ASSIGN(process->server_, TaskManagerServer::start(std::move(task_managers), *process->dispatcher_));
 
   RestConfig rest;
@@ -44,9 +49,7 @@ Result<std::unique_ptr<JobManagerProcess>> JobManagerProcess::start(const Server
   rest.settings = settings.values;
   rest.access.any_host = own.insecure;
   rest.access.hosts = own.rest_hosts;
-  if (!own.rest_token_file.empty()) {
-    MR_ASSIGN(rest.access.tokens, read_token_file(local_file_system(), own.rest_token_file));
-  }
+  rest.access.tokens = std::move(tokens);
   HttpServerOptions server;
   server.address = own.bind;
   server.port = own.rest_port;

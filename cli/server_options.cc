@@ -47,7 +47,8 @@ std::vector<OptionDescriptor> control_options() {
        .example = "/mnt/shared/checkpoints"},
       port_option("rest.port", "8081", "REST, pages and metrics"),
       {.name = "rest.token_file",
-       .help = "a file with one token a line; requests must then carry `Authorization: Bearer <token>`",
+       .help = "a file with one token a line; requests must then carry `Authorization: Bearer <token>`, and task "
+               "managers bring one (their `token_file`)",
        .example = "/run/secrets/millrace_tokens"},
       {.name = "rest.hosts",
        .kind = OptionKind::kTextList,
@@ -95,6 +96,9 @@ std::vector<OptionDescriptor> worker_options() {
        .help = "the host name or address under which the other processes reach this one (default: `bind`, or this "
                "host's name when that is 0.0.0.0)",
        .example = "taskmanager-1"},
+      {.name = "token_file",
+       .help = "a file whose first token is brought to the job manager, where that has a `rest.token_file`",
+       .example = "/run/secrets/millrace_tokens"},
       port_option("rest.port", "0", "metrics and health"),
       {.name = "data.compression",
        .kind = OptionKind::kChoice,

@@ -143,6 +143,7 @@ TaskManagerSettings taskmanager_of(ServerRole role, const OptionValues& values, 
   out.advertise = alone ? values.text("advertise") : "";
   out.rest_port = alone ? static_cast<uint16_t>(values.integer("rest.port")) : uint16_t{0};
   out.data_dir = data_dir;
+  out.token_file = values.text(alone ? "token_file" : "rest.token_file");
   out.slots = static_cast<uint32_t>(values.integer("slots", std::max(1u, std::thread::hardware_concurrency())));
   out.memory_bytes = static_cast<uint64_t>(values.integer("memory"));
   out.data_port = static_cast<uint16_t>(values.integer("data.port"));

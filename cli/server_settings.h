@@ -42,6 +42,7 @@ struct TaskManagerSettings {
   std::string bind;
   std::string advertise;  // the host under which other processes reach this one; "": `bind`, or this host's name
   std::string data_dir;
+  std::string token_file;  // its first token is brought to the job manager; "" without
   uint32_t slots = 0;
   uint64_t memory_bytes = 0;
   uint16_t data_port = 0;

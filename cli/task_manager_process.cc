@@ -9,6 +9,7 @@
 #include "core/ids.h"
 #include "core/random.h"
 #include "core/storage.h"
+#include "jobmanager/rest/access.h"
 
 namespace millrace {
 
@@ -55,6 +56,10 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
   session.host = job_manager.first;
   session.port = job_manager.second;
   session.self.version = MILLRACE_VERSION;
+  if (!settings.token_file.empty()) {
+    MR_ASSIGN(const auto tokens, read_token_file(local_file_system(), settings.token_file));
+    session.self.token = tokens.front();
+  }
   session.self.slots = settings.slots;
   session.self.memory_bytes = settings.memory_bytes;
   session.self.data_address = process->network_->address();

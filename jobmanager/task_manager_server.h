@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/file_system.h"
@@ -20,7 +21,8 @@ struct TaskManagerServerConfig {
   uint16_t port = 6123;  // 0: any free one
   int64_t silence_ms = 5'000;
   std::string version;
-  std::string checkpoint_root;  // the nonce file lies here
+  std::string checkpoint_root;      // the nonce file lies here
+  std::vector<std::string> tokens;  // a task manager brings one of them; empty: no authentication
   FileSystem* fs = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;

@@ -166,6 +166,7 @@ void for_each_field(RegisterTaskManager& m, F&& f) {
   f("data_address", m.data_address);
   f("rest_address", m.rest_address);
   f("memory_bytes", m.memory_bytes);
+  f("token", m.token);
 }
 template <class F>
 void for_each_field(ReadNonce& m, F&& f) {

@@ -163,6 +163,7 @@ struct RegisterTaskManager {
   std::string data_address;
   std::string rest_address;
   uint64_t memory_bytes = 0;
+  std::string token;  // what the job manager asks of those who connect; "" where it asks for none
 };
 /// The file proves that both see the same checkpoint storage.
 struct ReadNonce {

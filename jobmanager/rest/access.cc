@@ -44,12 +44,16 @@ bool authenticated(const HttpRequest& request, const RestAccess& access) {
   std::string_view given = header(request, "authorization");
   if (!given.starts_with(kScheme)) return false;
   given.remove_prefix(kScheme.size());
-  bool found = false;
-  for (const std::string& token : access.tokens) found |= same_text(given, token);
-  return found;
+  return is_one_of_tokens(given, access.tokens);
 }
 
 }  // namespace
+
+bool is_one_of_tokens(std::string_view given, const std::vector<std::string>& tokens) {
+  bool found = false;
+  for (const std::string& token : tokens) found |= same_text(given, token);
+  return found;
+}
 
 std::optional<HttpResponse> refuse_access(const HttpRequest& request, const RestAccess& access) {
   const std::string_view host = header(request, "host");

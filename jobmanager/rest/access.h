@@ -21,6 +21,9 @@ struct RestAccess {
 /// Nothing: the request may pass. /healthz and /readyz need no token.
 std::optional<HttpResponse> refuse_access(const HttpRequest& request, const RestAccess& access);
 
+/// In constant time for tokens of one length.
+bool is_one_of_tokens(std::string_view given, const std::vector<std::string>& tokens);
+
 /// One token a line, `#` begins a comment; tokens of fewer than 16 characters are refused.
 Result<std::vector<std::string>> read_token_file(FileSystem& fs, const std::string& path);
 

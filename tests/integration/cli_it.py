@@ -149,7 +149,7 @@ def test_submit_waits_for_the_end_and_tells_the_progress(env):
 def test_a_token_is_asked_for_where_there_are_tokens(env):
     tokens = env.directory / "tokens"
     tokens.write_text("# for tests\n0123456789abcdef0123456789abcdef\n")
-    made = Cluster(env.directory / "guarded", task_managers=0, MILLRACE_REST_TOKEN_FILE=str(tokens))
+    made = Cluster(env.directory / "guarded", task_managers=1, MILLRACE_REST_TOKEN_FILE=str(tokens))
     env.own_servers.append(made)
     made.job_manager.start()
     address = f"http://127.0.0.1:{made.rest_port}"
@@ -158,6 +158,13 @@ def test_a_token_is_asked_for_where_there_are_tokens(env):
     assert "MILLRACE_TOKEN" in refused.stderr, refused.stderr
     assert "NAME" in call(address, "list", MILLRACE_TOKEN="0123456789abcdef0123456789abcdef").stdout
     assert http(address, "/healthz")[0] == 200 and http(address, "/metrics")[0] == 401
+    stranger, = made.task_managers
+    stranger.start()
+    wait_until(lambda: "it brings no token" in stranger.log, "a task manager without a token is refused")
+    stranger.kill()
+    made.environment["MILLRACE_TOKEN_FILE"] = str(tokens)
+    stranger.start()
+    wait_until(lambda: "registered at the job manager" in stranger.log, "one that brings it is taken in")
 
 
 def test_servers_refuse_addresses_that_others_reach(env):

@@ -15,7 +15,7 @@ namespace {
 
 /// A job manager without jobs, and a task manager that is only a connection.
 struct Registration {
-  Registration() {
+  explicit Registration(std::vector<std::string> tokens = {}) {
     set_log_level(LogLevel::kOff);
     root = std::filesystem::temp_directory_path() / ("millrace-registration-" + std::to_string(system_random().next()));
     DispatcherConfig jobs;
@@ -33,6 +33,7 @@ struct Registration {
     config.port = 0;
     config.version = "1.0";
     config.checkpoint_root = (root / "checkpoints").string();
+    config.tokens = std::move(tokens);
     config.fs = &local_file_system();
     config.clock = &system_clock();
     config.random = &system_random();
@@ -100,6 +101,25 @@ RegisterTaskManager task_manager(const char* version = "1.0") {
 }
 
 }  // namespace
+
+TEST_CASE("Where there are tokens a task manager brings one, or is refused") {
+  const std::string token = "a-token-of-the-cluster";
+  for (const std::string& brought : {std::string(), std::string("another-token-of-old")}) {
+    Registration cluster({token});
+    RegisterTaskManager self = task_manager();
+    self.token = brought;
+    cluster.connect(self);
+    const auto refused = cluster.wait_for<RegistrationRefused>();
+    CHECK(refused.message == (brought.empty() ? "it brings no token" : "its token is wrong"));
+    CHECK(refused.help.find("token_file") != std::string::npos);
+    CHECK(cluster.dispatcher->task_managers().empty());
+  }
+  Registration cluster({token});
+  RegisterTaskManager self = task_manager();
+  self.token = token;
+  cluster.connect(self);
+  (void)cluster.wait_for<Registered>();
+}
 
 TEST_CASE("A task manager that sees the checkpoint storage is registered with its slots") {
   Registration cluster;
