@@ -51,9 +51,9 @@ struct TaskManagerServer::Impl {
   void handle(ConnectionId connection, Peer& peer, RegisterTaskManager& wish) {
     peer.wish = std::move(wish);
     if (!config.tokens.empty() && !is_one_of_tokens(peer.wish.token, config.tokens)) {
-      refuse(connection, ErrorCode::kRefusedByState,
-             peer.wish.token.empty() ? "it brings no token" : "its token is wrong",
-             "set `token_file` of the task manager to a file with a token of the job manager's `rest.token_file`", false);
+      refuse(
+          connection, ErrorCode::kRefusedByState, peer.wish.token.empty() ? "it brings no token" : "its token is wrong",
+          "set `token_file` of the task manager to a file with a token of the job manager's `rest.token_file`", false);
       return;
     }
     peer.asked = true;

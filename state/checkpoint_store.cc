@@ -88,7 +88,11 @@ struct CheckpointStore::Impl {
   // The lock file moves along and stays ours until the new directory is locked.
   Status move_aside(bool with_lock) {
     std::string aside;
-    for (int n = 1; aside.empty() || fs.exists(aside); ++n) aside = fmt::format("{}.old-{}", directory, n);
+    for (int n = 1; aside.empty(); ++n) {
+      const std::string name = fmt::format("{}.old-{}", directory, n);
+      MR_ASSIGN(const bool taken, fs.contains(name));
+      if (!taken) aside = name;
+    }
     MR_TRY(fs.rename(directory, aside));
     MR_TRY(fs.create_directories(directory));
     if (with_lock) {

@@ -38,6 +38,24 @@ Result<size_t> s3_get_range(S3Client& client, const S3Path& path, uint64_t offse
   return reply.body.copy(into, size);
 }
 
+Result<S3Tail> s3_get_tail(S3Client& client, const S3Path& path, size_t size) {
+  auto reply = client.call({.method = "GET", .path = path, .headers = {{"range", fmt::format("bytes=-{}", size)}}});
+  if (reply) {
+    S3Tail tail;
+    tail.bytes = std::move(reply->body);
+    const std::string_view range = reply->header("content-range");  // "bytes 5-9/10"
+    const size_t slash = range.find('/');
+    tail.object_bytes =
+        slash == std::string_view::npos ? tail.bytes.size() : number_of<uint64_t>(range.substr(slash + 1));
+    return tail;
+  }
+  if (reply.error().code != ErrorCode::kExternalRefused) return std::unexpected(reply.error());
+  // An empty object has no last bytes: 416.
+  MR_ASSIGN(const std::optional<uint64_t> whole, s3_size(client, path));
+  if (whole == 0) return S3Tail{};
+  return std::unexpected(reply.error());
+}
+
 Result<std::optional<uint64_t>> s3_size(S3Client& client, const S3Path& path) {
   const Result<S3HttpReply> reply = client.call({.method = "HEAD", .path = path});
   if (reply) return number_of<uint64_t>(reply->header("content-length"));

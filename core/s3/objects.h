@@ -20,6 +20,12 @@ struct S3ListEntry {
 Result<std::string> s3_get(S3Client& client, const S3Path& path);
 /// Up to `size` bytes; 0 behind the end.
 Result<size_t> s3_get_range(S3Client& client, const S3Path& path, uint64_t offset, char* into, size_t size);
+/// The last bytes of an object, at most `size`, with its whole size: all of a small one in one request. kNotFound.
+struct S3Tail {
+  uint64_t object_bytes = 0;
+  std::string bytes;
+};
+Result<S3Tail> s3_get_tail(S3Client& client, const S3Path& path, size_t size);
 /// Nothing when there is no such object (or no such bucket: S3 does not tell them apart here).
 Result<std::optional<uint64_t>> s3_size(S3Client& client, const S3Path& path);
 

@@ -9,6 +9,7 @@ namespace millrace {
 
 namespace {
 
+constexpr size_t kTailBytes = 128 << 10;
 constexpr size_t kWindowMin = 64 << 10;
 constexpr size_t kWindowMax = 4 << 20;
 
@@ -33,25 +34,30 @@ Status S3WritableFile::publish(const S3Path& to, IfTaken if_taken) {
   return {};
 }
 
+Result<std::unique_ptr<S3ReadableFile>> S3ReadableFile::open(S3Client& client, S3Path path) {
+  MR_ASSIGN(S3Tail tail, s3_get_tail(client, path, kTailBytes));
+  const uint64_t offset = tail.object_bytes - std::min<uint64_t>(tail.bytes.size(), tail.object_bytes);
+  return std::unique_ptr<S3ReadableFile>(
+      new S3ReadableFile(client, std::move(path), tail.object_bytes, {offset, std::move(tail.bytes)}));
+}
+
 size_t S3ReadableFile::window_bytes(uint64_t offset, size_t size) {
+  const uint64_t left = tail_->offset - offset;  // from there on the bytes are at hand
   const bool in_order = window_ && offset == window_->offset + window_->bytes.size();
   const size_t wanted = in_order ? std::min(window_->bytes.size() * 2, kWindowMax) : kWindowMin;
-  return static_cast<size_t>(std::min<uint64_t>(std::max(size, wanted), size_ - offset));
+  return static_cast<size_t>(std::min<uint64_t>(std::max(size, wanted), left));
 }
 
 Result<size_t> S3ReadableFile::read_at(uint64_t offset, char* into, size_t size) {
   size_t done = 0;
   while (done < size && offset + done < size_) {
     const uint64_t at = offset + done;
-    std::shared_ptr<const Window> window;
+    WindowPtr window = tail_->holds(at) ? tail_ : nullptr;
     size_t fetched = 0;
-    {
+    if (!window) {
       const std::lock_guard lock(mutex_);
-      window = window_;
-      if (!window || at < window->offset || at >= window->offset + window->bytes.size()) {
-        fetched = window_bytes(at, size - done);
-        window = nullptr;
-      }
+      window = window_ && window_->holds(at) ? window_ : nullptr;
+      if (!window) fetched = window_bytes(at, size - done);
     }
     if (!window) {
       auto fresh = std::make_shared<Window>(Window{at, std::string(fetched, '\0')});

@@ -1,6 +1,6 @@
 // Files on S3. A written one is a spool until sync(), close() or FileSystem::publish() uploads it, once; one that is
-// dropped before leaves nothing. A read one asks for ranges, larger ones while it is read in order; several threads may
-// share it.
+// dropped before leaves nothing. A read one holds its last bytes, where indexes lie, from the start (a small one all of
+// them), and asks for ranges, larger ones while it is read in order; several threads may share it.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,7 @@ class S3WritableFile final : public WritableFile {
 
 class S3ReadableFile final : public ReadableFile {
  public:
-  S3ReadableFile(S3Client& client, S3Path path, uint64_t size) : client_(client), path_(std::move(path)), size_(size) {}
+  static Result<std::unique_ptr<S3ReadableFile>> open(S3Client& client, S3Path path);
 
   Result<size_t> read_at(uint64_t offset, char* into, size_t size) override;
   Result<uint64_t> size() override { return size_; }
@@ -41,15 +41,20 @@ class S3ReadableFile final : public ReadableFile {
   struct Window {
     uint64_t offset = 0;
     std::string bytes;
+    [[nodiscard]] bool holds(uint64_t at) const { return at >= offset && at < offset + bytes.size(); }
   };
+  using WindowPtr = std::shared_ptr<const Window>;
+  S3ReadableFile(S3Client& client, S3Path path, uint64_t size, Window tail)
+      : client_(client), path_(std::move(path)), size_(size), tail_(std::make_shared<const Window>(std::move(tail))) {}
   /// What a read at `offset` should fetch along.
   size_t window_bytes(uint64_t offset, size_t size);
 
   S3Client& client_;
   S3Path path_;
   uint64_t size_;
+  WindowPtr tail_;
   std::mutex mutex_;
-  std::shared_ptr<const Window> window_;
+  WindowPtr window_;  // the last one that was fetched
 };
 
 }  // namespace millrace

@@ -26,9 +26,7 @@ Status S3FileSystem::truncate(const std::string& path, uint64_t /*size*/) { retu
 
 Result<std::unique_ptr<ReadableFile>> S3FileSystem::open(const std::string& path) {
   MR_ASSIGN(S3Path parsed, parse_s3_path(path));
-  MR_ASSIGN(const std::optional<uint64_t> size, s3_size(*client_, parsed));
-  if (!size) return make_error(ErrorCode::kNotFound, path + ": S3 has no such object");
-  return std::make_unique<S3ReadableFile>(*client_, std::move(parsed), *size);
+  return S3ReadableFile::open(*client_, std::move(parsed));
 }
 
 Result<std::string> S3FileSystem::read_all(const std::string& path) {

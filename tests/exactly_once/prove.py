@@ -98,15 +98,18 @@ class Proof:
 
     def make_job(self, folder, suffix):
         (self.directory / folder).mkdir(exist_ok=True)
-        text = job_text(self.broker.address, suffix)
-        environment = {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn}
-        if self.proxy:
-            text = text.replace("path: ./bought/", f"path: s3://proof/{folder}/bought/")
-            environment |= {**s3.KEYS, "MILLRACE_S3_ENDPOINT": self.proxy.endpoint}
-        job = harness.Job(self.directory / folder, text, environment)
+        job = harness.Job(self.directory / folder, self.job_text(folder, suffix), self.environment())
         if self.proxy:
             job.checkpoint_dir = f"s3://proof/{folder}/checkpoints"
         return job
+
+    def job_text(self, folder, suffix):
+        text = job_text(self.broker.address, suffix)
+        return text.replace("path: ./bought/", f"path: s3://proof/{folder}/bought/") if self.proxy else text
+
+    def environment(self):
+        more = {**s3.KEYS, "MILLRACE_S3_ENDPOINT": self.proxy.endpoint} if self.proxy else {}
+        return {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn, **more}
 
     def start(self, *arguments, crash_at=None):
         self.parallelism.append(self.parallelism.pop(0))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Exactly-once output of a cluster, proven: a job manager and two task managers under live load while each is killed.
 
-prove_cluster.py [--seconds 600] [--rate 20000] [--seed 1] [--short] [--unaligned]
+prove_cluster.py [--seconds 600] [--rate 20000] [--seed 1] [--short] [--unaligned] [--s3]
 
 The job and the checks of prove.py, submitted to three processes with four slots at parallelism 4 over 8 partitions.
 While events come live a random process is killed every 3 to 10 s and started again at once: a task manager, the job
@@ -33,13 +33,14 @@ class ClusterProof(prove.Proof):
 
     def __init__(self, options, directory, broker, database):
         super().__init__(options, directory, broker, database)
-        self.cluster = Cluster(directory / "job", KAFKA_BROKERS=broker.address, PG_DSN=database.dsn)
+        self.cluster = Cluster(directory / "job", checkpoint_dir="s3://proof/job/checkpoints" if options.s3 else None,
+                               **self.environment())
         self.recoveries = []
 
     def submit(self):
-        text = prove.job_text(self.broker.address, "")
         more = {"set.settings.checkpoint.unaligned_after": "0s"} if self.options.unaligned else {}
-        self.cluster.submit(text, **more, **{"set.settings.checkpoint.interval": "1s", "set.settings.parallelism": 4})
+        self.cluster.submit(self.job_text("job", ""), **more,
+                            **{"set.settings.checkpoint.interval": "1s", "set.settings.parallelism": 4})
         self.cluster.wait_state(NAME, "RUNNING", 60)
 
     def kill_task_manager(self):
@@ -132,9 +133,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="about a minute, without the freeze")
     parser.add_argument("--unaligned", action="store_true", help="barriers overtake rows in every checkpoint")
+    parser.add_argument("--s3", action="store_true", help="checkpoints and files on S3, as prove.py --s3")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
-    options.pause, options.freeze_at, options.s3 = (3, 10), 4, False
+    options.pause, options.freeze_at = (3, 10), 4
     if options.short:
         options.seconds, options.rate, options.pause, options.freeze_at = 20, 8_000, (1, 2), 0
     return prove.prove(ClusterProof, options)

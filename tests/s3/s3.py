@@ -138,6 +138,7 @@ class FaultyProxy:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128
 
             def handle_error(self, *_):
                 """A client that was killed, or a connection that we reset."""

@@ -112,6 +112,14 @@ class MemoryS3 {
     size_t begin = 0;
     size_t end = 0;
     const size_t dash = range.find('-');
+    if (dash == 6) {  // the last bytes
+      std::from_chars(range.data() + 7, range.data() + range.size(), end);
+      if (bytes.empty()) return error(416, "InvalidRange");
+      begin = bytes.size() - std::min(bytes.size(), end);
+      return {206,
+              {{"content-range", "bytes " + std::to_string(begin) + "-/" + std::to_string(bytes.size())}},
+              bytes.substr(begin)};
+    }
     std::from_chars(range.data() + 6, range.data() + dash, begin);
     std::from_chars(range.data() + dash + 1, range.data() + range.size(), end);
     return {206, {}, bytes.substr(begin, end - begin + 1)};

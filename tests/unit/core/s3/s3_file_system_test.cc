@@ -56,6 +56,15 @@ TEST_CASE("ranges of an object are read in growing windows") {
   CHECK(disk.s3.server.seen.size() - before < 10);
   CHECK(*file->read_at(bytes.size() - 3, piece.data(), piece.size()) == 3);
   CHECK(*file->read_at(bytes.size() + 3, piece.data(), piece.size()) == 0);
+  REQUIRE(put(disk.fs, "s3://bucket/small", "tiny"));
+  REQUIRE(put(disk.fs, "s3://bucket/empty", ""));
+  const size_t before_small = disk.s3.server.seen.size();
+  auto small = *disk.fs.open("s3://bucket/small");
+  CHECK(*small->size() == 4);
+  CHECK(*small->read_at(1, piece.data(), piece.size()) == 3);
+  CHECK(piece.substr(0, 3) == "iny");
+  CHECK(disk.s3.server.seen.size() == before_small + 1);
+  CHECK(*(*disk.fs.open("s3://bucket/empty"))->size() == 0);
   CHECK(disk.fs.open("s3://bucket/missing").error().code == ErrorCode::kNotFound);
 }
 
