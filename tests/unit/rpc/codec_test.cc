@@ -72,7 +72,7 @@ TEST_CASE("A deployment names its members and which of them has which slot") {
 TEST_CASE("Frames of a connection carry registration and messages of jobs alike") {
   MetricsReport report;
   report.samples = {{"millrace_x", "help", MetricKind::kGauge, {{"step", "a"}, {"subtask", "1"}}, 2.5}};
-  const std::vector<FromTaskManager> messages{RegisterTaskManager{"id", "0.1", 4, "h:1", "h:2", 1ULL << 33},
+  const std::vector<FromTaskManager> messages{RegisterTaskManager{"id", "0.1", 4, "h:1", "h:2", 1ULL << 33, "token"},
                                               StorageNonce{"n", ""}, report, TaskRunning{"j", 1, {2, 3}}};
   for (const FromTaskManager& message : messages) {
     const auto decoded = decode_from_task_manager(encode_frame(message));
