@@ -21,6 +21,7 @@
 #include "core/storage.h"
 #include "http/server.h"
 #include "jobmanager/rest/rest_api.h"
+#include "plan/option_text.h"
 #include "plan/render_diagnostics.h"
 
 namespace millrace {
@@ -108,6 +109,15 @@ HttpServer::Handler rest_of(SingleJobControl& control, const Registry& registry,
   return rest_handler(std::move(rest));
 }
 
+uint64_t memory_of(const RunOptions& options) {
+  if (options.memory_bytes != 0) return options.memory_bytes;
+  if (const auto text = environment_variable("MILLRACE_MEMORY")) {
+    if (const auto bytes = parse_bytes(*text); bytes && *bytes > 0) return static_cast<uint64_t>(*bytes);
+    log_warn("MILLRACE_MEMORY is not a size such as 2GB", {{"value", *text}});
+  }
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE)) / 2;
+}
+
 int run_planned(const RunOptions& options, PlannedJob planned, const Registry& registry) {
   auto listen = server_options(options);
   if (!listen) return report_error(listen.error(), kExitInvalid);
@@ -126,6 +136,8 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
   config.fs = &storage();
   config.metrics = &metrics;
   config.environment = environment_variable;
+  config.state = std::make_shared<StateResources>(join_path(default_data_dir(environment_variable), "state"),
+                                                  memory_of(options));
   if (options.limit > 0) {
     config.wrap_sink = [&](const Node& node, SinkWriterPtr writer) { return limit.wrap(node, std::move(writer)); };
   }

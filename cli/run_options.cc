@@ -6,10 +6,13 @@
 #include <map>
 
 #include "cli/usage.h"
+#include "plan/option_text.h"
 
 namespace millrace {
 
 namespace {
+
+constexpr int64_t kMemoryBytesMin = 64 << 20;
 
 std::unexpected<Error> run_usage_error(const std::string& what) {
   return make_error(ErrorCode::kBadValue, what, "usage: " + std::string(kRunUsage));
@@ -77,6 +80,15 @@ const std::map<std::string, RunValue>& run_values() {
          return {};
        }},
       {"--limit", take_limit},
+      {"--memory",
+       [](RunOptions& o, const std::string& text) -> Status {
+         const auto bytes = parse_bytes(text);
+         if (!bytes || *bytes < kMemoryBytesMin) {
+           return run_usage_error("--memory needs a size from 64MB, such as 2GB, not `" + text + "`");
+         }
+         o.memory_bytes = static_cast<uint64_t>(*bytes);
+         return {};
+       }},
       {"--stop-timeout",
        [](RunOptions& o, const std::string& text) -> Status {
          MR_ASSIGN(o.stop_timeout_ms, parse_duration_argument(text));

@@ -19,6 +19,7 @@ struct RunOptions : SubmitOptions {
   int64_t stop_timeout_ms = 30'000;
   std::string listen = "127.0.0.1:8081";
   bool listen_given = false;
+  uint64_t memory_bytes = 0;    // for state, buffers and caches; 0: half of the machine's
   std::string checkpoint_root;  // not an option of the command line: where the demo keeps its state
 };
 

@@ -89,6 +89,7 @@ Result<std::unique_ptr<TaskManagerProcess>> TaskManagerProcess::start(const Task
   config.metrics = &metrics;
   config.network = process->network_.get();
   config.environment = environment_variable;
+  config.state = std::make_shared<StateResources>(join_path(settings.data_dir, "state"), settings.memory_bytes);
   process->task_manager_ = std::make_unique<TaskManager>(std::move(config), *process->session_);
   process->session_->start(*process->task_manager_);
   return process;

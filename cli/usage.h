@@ -9,7 +9,7 @@ constexpr std::string_view kDemoUsage = "millrace demo [--listen host:port]";
 constexpr std::string_view kRunUsage =
     "millrace run job.yaml [--param k=v] [--set path=value] [--restore PATH | --fork PATH | --fresh] [--take-over]\n"
     "           [--republish] [--accept-lost-progress] [--allow-dropped-state] [--until-done] [--sinks print]\n"
-    "           [--limit n] [--stop-timeout 30s] [--listen host:port]";
+    "           [--limit n] [--memory 2GB] [--stop-timeout 30s] [--listen host:port]";
 constexpr std::string_view kValidateUsage =
     "millrace validate job.yaml [--connect] [--format text|json|sarif|github] [--deny-warnings] [--param k=v] "
     "[--set path=value]";

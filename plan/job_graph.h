@@ -160,6 +160,7 @@ struct StateSettings {
   int64_t limit_bytes = 0;  // of a checkpoint's rows; 0: none
   OnStateLimit on_limit = OnStateLimit::kAlert;
 };
+enum class StateBackend : uint8_t { kMemory, kAuto, kRocksdb };
 
 struct JobSettings {
   uint32_t parallelism = 1;
@@ -169,6 +170,7 @@ struct JobSettings {
   CheckpointSettings checkpoint;
   RestartSettings restart;
   StateSettings state;
+  StateBackend state_backend = StateBackend::kAuto;
 };
 
 struct JobGraph {

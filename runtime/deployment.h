@@ -20,6 +20,7 @@
 #include "runtime/worker.h"
 #include "state/protocol/commit_decision.h"
 #include "state/protocol/task_snapshot.h"
+#include "state/state_resources.h"
 
 namespace millrace {
 
@@ -54,6 +55,7 @@ struct DeploymentConfig {
   MetricRegistry* metrics = nullptr;              // may be null
   std::shared_ptr<const RestoredState> restored;  // null on a fresh start
   DeploymentEvents* events = nullptr;             // outlives the deployment
+  std::shared_ptr<StateResources> state;  // where keyed state goes that leaves memory; null: it stays
   // For sinks that publish epochs after their checkpoint.
   LaneOwner owner;
   LaneRules lane_rules;

@@ -24,6 +24,7 @@ Status Task::open() {
     driver_.add(std::move(stage));
   }
   parts_.stages.clear();
+  if (parts_.store) MR_TRY(parts_.store->registered());
   if (parts_.source) MR_TRY(parts_.source->open(parts_.restored));
   MR_TRY(restore_in_flight());
   events_->running();
@@ -85,6 +86,13 @@ Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
       continue;
     }
     if (result.progressed && clock_.monotonic_ns() >= deadline_ns) return result;
+    if (parts_.store) {
+      MR_TRY(parts_.store->balance());
+      if (parts_.store->must_wait()) {
+        result.blocked = true;
+        return result;
+      }
+    }
     MR_ASSIGN(const bool pulled, pull(now_ms));
     if (!pulled) return result;
     result.progressed = true;
@@ -173,6 +181,10 @@ Status Task::barrier(int64_t checkpoint_id, bool final) {
   taken.finished = ended_;
   MR_ASSIGN(taken.parts, driver_.snapshot(checkpoint_id));
   if (parts_.source) taken.parts.push_back(parts_.source->snapshot(checkpoint_id));
+  if (parts_.store) {
+    MR_ASSIGN(SnapshotPartPtr files, parts_.store->snapshot());
+    if (files) taken.parts.push_back(std::move(files));
+  }
   if (parts_.gate) parts_.gate->begin_snapshot(checkpoint_id);
   driver_.broadcast(ElementKind::kBarrier, checkpoint_id, final);
   taken_ = std::max(taken_, checkpoint_id);

@@ -20,6 +20,7 @@
 #include "runtime/exchange.h"
 #include "runtime/input_gate.h"
 #include "runtime/source_task.h"
+#include "state/task_store.h"
 
 namespace millrace {
 
@@ -50,6 +51,7 @@ struct TaskParts {
   };
   std::unique_ptr<SourceTask> source;  // or gate
   std::unique_ptr<InputGate> gate;
+  std::unique_ptr<TaskStore> store;  // of the operators' state; null: it stays in memory
   std::vector<Stage> stages;
   std::vector<StageContext> contexts;  // one per stage
   OutputRouter outputs;

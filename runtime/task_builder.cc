@@ -1,7 +1,10 @@
 #include "runtime/task_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "core/file_system.h"
 #include "core/storage.h"
 #include "runtime/exactly_once/epoch_writer.h"
 
@@ -141,6 +144,25 @@ Status build_operator(const TaskBuild& build, const Node& node, Stage& stage, Op
   return {};
 }
 
+/// The store of the task's operators; nothing where state stays in memory.
+Result<std::unique_ptr<TaskStore>> build_store(const TaskBuild& build, const Chain& chain) {
+  const JobGraph& graph = *build.config.graph;
+  const bool operators = std::ranges::any_of(
+      chain.nodes, [&](uint32_t node) { return graph.nodes[node].kind == NodeKind::kOperator; });
+  if (!operators || !build.config.state || graph.settings.state_backend == StateBackend::kMemory) return nullptr;
+  MR_ASSIGN(const std::string root, build.config.state->directory());
+  TaskStore::Config config;
+  config.backend = graph.settings.state_backend;
+  config.instance = fmt::format("{:016x}c{}s{}", build.config.owner.incarnation, build.id.chain, build.id.subtask);
+  config.directory = join_path(root, build.config.job_id + "-" + config.instance);
+  config.budget = build.config.state->budget();
+  config.memory = build.config.state->memory();
+  config.key_groups = key_group_range(graph.settings.max_parallelism, chain.parallelism, build.id.subtask);
+  config.waker = &build.waker;
+  config.restored = build.config.restored.get();
+  return TaskStore::make(std::move(config));
+}
+
 class ForwardingSinkEvents final : public SinkEvents {
  public:
   ForwardingSinkEvents(DeploymentEvents& events, TaskId task, std::string sink)
@@ -222,6 +244,7 @@ Result<TaskParts> build_task(const TaskBuild& build) {
   parts.parallelism = chain.parallelism;
   parts.in_edges = chain.in_edges;
   parts.edges = in_flight_edges(graph, build.plan, chain);
+  MR_ASSIGN(parts.store, build_store(build, chain));
   parts.metrics = task_metrics(StepSeries(build, graph.nodes[chain.nodes[0]].id));
   for (size_t i = 0; i < chain.nodes.size(); ++i) {
     const Node& node = graph.nodes[chain.nodes[i]];
@@ -248,6 +271,7 @@ Result<TaskParts> build_task(const TaskBuild& build) {
       }
       case NodeKind::kOperator:
         MR_TRY(build_operator(build, node, stage, context.op));
+        context.op.store = parts.store.get();
         break;
       case NodeKind::kSink:
         MR_TRY(build_sink(build, node, stage, context));

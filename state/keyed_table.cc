@@ -146,6 +146,8 @@ struct KeyedTable::Impl {
     row->hash = hash;
     row->key_bytes = static_cast<uint32_t>(key.size());
     row->live = 1;
+    row->epoch = pages.epoch();
+    row->flags = TableRow::kUsed;
     if (key.size() <= TableRow::kInlineKeyBytes) {
       std::memset(row->inline_key, 0, sizeof row->inline_key);
       if (!key.empty()) std::memcpy(row->inline_key, key.data(), key.size());
@@ -285,10 +287,41 @@ size_t KeyedTable::peek_rows(uint64_t& cursor, std::span<const char*> rows) cons
   return impl_->pages.peek(cursor, rows.data(), rows.size());
 }
 
+uint16_t KeyedTable::next_epoch() {
+  const uint16_t ended = impl_->pages.epoch();
+  impl_->pages.next_epoch();
+  return ended;
+}
+uint16_t KeyedTable::epoch() const { return impl_->pages.epoch(); }
+bool KeyedTable::changed_since(const char* value, uint16_t written) {
+  return static_cast<int16_t>(static_cast<uint16_t>(TableRow::of(value)->epoch - written)) > 0;
+}
+bool KeyedTable::may_be_stored(const char* value) const {
+  const TableRow* row = TableRow::of(value);
+  return (row->flags & TableRow::kStored) != 0 || row->epoch != impl_->pages.epoch();
+}
+void KeyedTable::set_stored(char* value, uint16_t written) {
+  TableRow* row = TableRow::of(value);
+  row->epoch = written;
+  row->flags |= TableRow::kStored;
+}
+void KeyedTable::set_loaded(char* value) { TableRow::of(value)->flags |= TableRow::kStored; }
+bool KeyedTable::take_used(char* value) {
+  TableRow* row = TableRow::of(value);
+  const bool used = (row->flags & TableRow::kUsed) != 0;
+  row->flags &= static_cast<uint8_t>(~TableRow::kUsed);
+  return used;
+}
+bool KeyedTable::being_read() const { return impl_->pages.being_read(); }
+void KeyedTable::mark(char* value) { impl_->pages.mark(TableRow::of(value)); }
+
 bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
 
 void KeyedTable::reserve(size_t more) { impl_->reserve(more); }
 size_t KeyedTable::size() const { return impl_->rows; }
+size_t KeyedTable::used_bytes() const {
+  return impl_->rows * (impl_->pages.row_bytes() + sizeof(TableSlot) * 2);
+}
 size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
 
 void KeyedTable::clear() {

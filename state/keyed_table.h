@@ -53,6 +53,27 @@ class KeyedTable {
   [[nodiscard]] static std::string_view key_of(const char* value);
   [[nodiscard]] static uint64_t hash_of(const char* value);
 
+  // Which rows have changed, for owners that keep older versions of them in a spill store. Every write through find,
+  // find_or_insert, insert and next_rows carries the epoch of its time.
+  /// From now on writes are of a new epoch; answers the one that ends.
+  uint16_t next_epoch();
+  [[nodiscard]] uint16_t epoch() const;
+  /// The row was written in an epoch behind `written`, up to which all are in the store. Epochs wrap around: a row that
+  /// was untouched for 32,768 of them may count as changed, never the other way round.
+  [[nodiscard]] static bool changed_since(const char* value, uint16_t written);
+  /// An older version of the row may be in the store.
+  [[nodiscard]] bool may_be_stored(const char* value) const;
+  /// The row is in the store as it is, last written in epoch `written`. REQUIRES: no view is being read.
+  static void set_stored(char* value, uint16_t written);
+  /// The row was filled from the store just after it was inserted.
+  static void set_loaded(char* value);
+  /// Says that a row was used since this was last asked. REQUIRES: no view is being read.
+  [[nodiscard]] static bool take_used(char* value);
+  /// A view may still be read: rows must not be marked.
+  [[nodiscard]] bool being_read() const;
+  /// Notes a write through a row pointer. REQUIRES: writable().
+  void mark(char* value);
+
   /// Walks rows in a stable order: fills up to `rows.size()` row pointers from `cursor` on (0 at the start), returns
   /// how many; 0 = the end. Nothing may be inserted or erased during a walk.
   size_t next_rows(uint64_t& cursor, std::span<char*> rows);
@@ -64,6 +85,8 @@ class KeyedTable {
   void reserve(size_t more);
   [[nodiscard]] size_t size() const;
   [[nodiscard]] size_t bytes() const;
+  /// Without pages that are free for other rows.
+  [[nodiscard]] size_t used_bytes() const;
   void clear();
 
   std::unique_ptr<TableView> freeze();

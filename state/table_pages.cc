@@ -65,15 +65,20 @@ uint32_t TablePages::allocate() {
   if (!free_.empty()) {
     const uint32_t ref = free_.back();
     free_.pop_back();
-    touch(ref);
+    if (viewed()) save(ref >> row_bits_);
     return ref;
   }
   if (pages_.empty() || used_.back() == capacity_) add_page();
   const auto page = static_cast<uint32_t>(pages_.size() - 1);
   const uint32_t ref = (page << row_bits_) | used_.back();
-  touch(ref);
+  if (viewed()) save(page);
   ++used_.back();
   return ref;
+}
+
+bool TablePages::being_read() const {
+  return std::any_of(views_.begin(), views_.end(),
+                     [](const auto& view) { return !view->closed.load(std::memory_order_acquire); });
 }
 
 void TablePages::save(uint32_t page) {
@@ -139,7 +144,11 @@ size_t TablePages::walk(uint64_t& cursor, Value* values, size_t count, Enter ent
 }
 
 size_t TablePages::next(uint64_t& cursor, char** values, size_t count) {
-  return walk(cursor, values, count, [this](uint32_t ref) { touch(ref); });
+  const size_t found = walk(cursor, values, count, [this](uint32_t ref) {
+    if (viewed()) save(ref >> row_bits_);
+  });
+  for (size_t i = 0; i < found; ++i) mark(TableRow::of(values[i]));
+  return found;
 }
 
 size_t TablePages::peek(uint64_t& cursor, const char** values, size_t count) const {

@@ -18,9 +18,14 @@ namespace millrace {
 struct TableRow {
   static constexpr uint32_t kInlineKeyBytes = 16;
 
+  static constexpr uint8_t kStored = 1;  // an older version may be in the spill store
+  static constexpr uint8_t kUsed = 2;    // touched since the last look for rows to spill
+
   uint64_t hash;
   uint32_t key_bytes;
-  uint32_t live;
+  uint16_t epoch;  // of the last write: see KeyedTable::next_epoch
+  uint8_t live;
+  uint8_t flags;
   union {
     char inline_key[kInlineKeyBytes];
     const char* blob;  // BlobRef::block
@@ -71,9 +76,19 @@ class TablePages {
   void touch(uint32_t ref) {
     if (!views_.empty()) [[unlikely]]
       save(ref >> row_bits_);
+    mark(row(ref));
   }
+  /// Notes a write to a row that is saved already.
+  void mark(TableRow* row) const {
+    row->flags |= row->epoch == epoch_ ? TableRow::kUsed : TableRow::kUsed | TableRow::kStored;
+    row->epoch = epoch_;
+  }
+  [[nodiscard]] uint16_t epoch() const { return epoch_; }
+  void next_epoch() { ++epoch_; }
   /// Nothing is saved while no view is open: touch() does nothing.
   [[nodiscard]] bool viewed() const { return !views_.empty(); }
+  /// A view may still be read.
+  [[nodiscard]] bool being_read() const;
   /// An unused row, touched; its content is undefined.
   uint32_t allocate();
   /// The row must be touched and not live.
@@ -108,6 +123,7 @@ class TablePages {
   std::vector<uint32_t> free_;
   uint32_t capacity_ = 0;  // of the last page, in rows
   uint64_t freezes_ = 0;
+  uint16_t epoch_ = 1;
   std::vector<std::shared_ptr<FrozenPages>> views_;  // open ones, and closed ones not yet noticed
   size_t bytes_ = 0;
 };

@@ -64,6 +64,7 @@ Status RunningJob::deploy(const TaskManagerConfig& config, const DeployJob& mess
   deployment.metrics = config.metrics;
   deployment.events = this;
   deployment.wrap_sink = config.wrap_sink;
+  deployment.state = config.state;
   uploads_ = std::make_unique<SharedUploads>(*config.fs, local_file_system(), message.job_directory);
   if (message.restore_checkpoint != 0) {
     uploads_->restored(message.restore);

@@ -25,6 +25,7 @@ struct TaskManagerConfig {
   FileSystem* fs = nullptr;
   MetricRegistry* metrics = nullptr;  // may be null
   DataNetwork* network = nullptr;     // null: only jobs that run here alone
+  std::shared_ptr<StateResources> state;  // null: keyed state stays in memory
   /// Values of ${…} that the deployed file still holds (secrets).
   std::function<std::optional<std::string>(const std::string&)> environment;
   std::function<SinkWriterPtr(const Node&, SinkWriterPtr)> wrap_sink;  // may be empty

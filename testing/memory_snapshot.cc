@@ -1,5 +1,6 @@
 #include "testing/memory_snapshot.h"
 
+#include "core/file_system.h"
 #include "runtime/state_rows/state_text.h"
 
 namespace millrace {
@@ -36,7 +37,23 @@ Status MemorySnapshot::visit(const StateDescriptor& expected, KeyGroupRange grou
       MR_TRY(visitor(row.group, row.key, row.value));
     }
   }
+  return stores_.empty() ? Status{} : stored_.visit(expected, groups, visitor);
+}
+
+Status MemorySnapshot::add_file(SnapshotFileKind /*kind*/, const std::string& name, const std::string& path) {
+  if (stores_.empty() || stores_.back().task != task_) stores_.push_back({task_, {}});
+  RestoredFile file;
+  file.name = name;
+  MR_ASSIGN(file.content, local_file_system().read_all(path));
+  file.bytes = file.content.size();
+  stores_.back().files.push_back(std::move(file));
   return {};
+}
+
+Status MemorySnapshot::fetch(const RestoredFile& file, const std::string& to) const {
+  MR_ASSIGN(const std::unique_ptr<WritableFile> written, local_file_system().create(to));
+  MR_TRY(written->append(file.content));
+  return written->close();
 }
 
 size_t MemorySnapshot::rows() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plan/expr/function_registry.h"
+#include "state/restored_stores.h"
 #include "state/snapshot.h"
 
 namespace millrace {
@@ -21,6 +22,11 @@ class MemorySnapshot final : public SnapshotWriter, public RestoredState {
   [[nodiscard]] size_t rows() const;
   /// Reads every row by the layout of its state: kCorruptState where bind() describes other bytes than were written.
   [[nodiscard]] Status check_layouts(const FunctionRegistry& functions) const;
+  /// Files added from now on are of this task.
+  void begin_task(TaskId task) { task_ = task; }
+  Status add_file(SnapshotFileKind kind, const std::string& name, const std::string& path) override;
+  [[nodiscard]] std::vector<RestoredStore> stores() const override { return stores_; }
+  Status fetch(const RestoredFile& file, const std::string& to) const override;
 
  private:
   struct Row {
@@ -34,6 +40,9 @@ class MemorySnapshot final : public SnapshotWriter, public RestoredState {
   };
   std::vector<State> states_;
   State* current_ = nullptr;
+  TaskId task_;
+  std::vector<RestoredStore> stores_;
+  RestoredStores stored_{*this};
 };
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "testing/operator_kit.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -8,7 +9,9 @@
 
 #include "connectors/json/json_decoder.h"
 #include "connectors/json/json_encoder.h"
+#include "core/file_system.h"
 #include "core/random.h"
+#include "state/state_resources.h"
 #include "testing/memory_snapshot.h"
 
 namespace millrace {
@@ -24,6 +27,7 @@ struct KitMode {
   uint32_t restore_every = 0;  // batches between snapshot and restore
   bool rescale = false;        // every restore changes the parallelism: 1, 2, 1, …
   uint32_t parallelism_max = 2;
+  bool spill = false;  // all rows that can leave memory do so after every batch
 };
 
 constexpr KitMode kKitModes[] = {{"all at once"},
@@ -33,7 +37,10 @@ constexpr KitMode kKitModes[] = {{"all at once"},
                                  {"restored after every batch", 1, false, 1},
                                  {"restored after every second batch", 2, false, 2},
                                  {"rescaled after every batch", 1, true, 1, true},
-                                 {"rescaled after every third batch", 2, false, 3, true}};
+                                 {"rescaled after every third batch", 2, false, 3, true},
+                                 {"spilled, row by row", 1, false, 0, false, 2, true},
+                                 {"spilled, restored after every second batch", 1, false, 2, false, 2, true},
+                                 {"spilled, rescaled after every third batch", 1, false, 3, true, 2, true}};
 
 using PortRows = std::map<std::string, std::vector<std::string>>;
 
@@ -49,6 +56,7 @@ class KitRun final {
 
  private:
   struct Subtask {
+    std::unique_ptr<TaskStore> store;  // declared before its user
     OperatorPtr op;
     int64_t forwarded = kWatermarkMin;
   };
@@ -56,6 +64,7 @@ class KitRun final {
 
   Result<Batch> decode(uint32_t input, const std::vector<const KitEvent*>& events) const;
   Status open(uint32_t parallelism, const RestoredState* restored);
+  Result<std::unique_ptr<TaskStore>> make_store(const OperatorContext& context);
   Status feed(uint32_t input, const std::vector<const KitEvent*>& events);
   Status feed_one(Subtask& subtask, uint32_t input, const Batch& batch);
   Status feed_watermark(int64_t watermark);
@@ -73,8 +82,10 @@ class KitRun final {
   const std::vector<SchemaPtr>& schemas_;
   ManualClock clock_;
   Waker waker_;
+  std::unique_ptr<StateResources> state_;
+  std::unique_ptr<MemorySnapshot> snapshot_;  // what stores go on from stays
   std::vector<Subtask> subtasks_;
-  std::unique_ptr<MemorySnapshot> snapshot_;
+  uint32_t stores_ = 0;
   int64_t watermark_ = kWatermarkMin;
   uint32_t batches_ = 0;
   uint32_t next_subtask_ = 0;
@@ -177,6 +188,27 @@ Result<Batch> KitRun::decode(uint32_t input, const std::vector<const KitEvent*>&
   return batch;
 }
 
+/// In memory where there is such a file system: a store syncs what it writes.
+std::string kit_state_root() {
+  return join_path(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", "millrace-kit");
+}
+
+/// Of no memory at all.
+Result<std::unique_ptr<TaskStore>> KitRun::make_store(const OperatorContext& context) {
+  if (!mode_.spill) return nullptr;
+  if (!state_) state_ = std::make_unique<StateResources>(kit_state_root(), 0);
+  state_->budget()->limit_bytes = 0;
+  TaskStore::Config config;
+  MR_ASSIGN(const std::string root, state_->directory());
+  config.instance = "kit" + std::to_string(++stores_);
+  config.directory = join_path(root, config.instance);
+  config.budget = state_->budget();
+  config.memory = state_->memory();
+  config.key_groups = context.key_groups;
+  config.restored = context.restored;
+  return TaskStore::make(std::move(config));
+}
+
 Status KitRun::open(uint32_t parallelism, const RestoredState* restored) {
   const auto factory = registry_.factories.operators.find(node_.type);
   if (factory == registry_.factories.operators.end()) return make_error(ErrorCode::kInternal, "no factory");
@@ -196,7 +228,10 @@ Status KitRun::open(uint32_t parallelism, const RestoredState* restored) {
     context.waker = &waker_;
     context.restored = restored;
     context.states = &node_.states;
+    MR_ASSIGN(opened[i].store, make_store(context));
+    context.store = opened[i].store.get();
     MR_TRY(opened[i].op->open(context));
+    if (opened[i].store) MR_TRY(opened[i].store->registered());
     // What went downstream before the restore is still true afterwards.
     opened[i].forwarded = forwarded;
   }
@@ -210,7 +245,7 @@ Status KitRun::drive(Subtask& subtask, bool may_be_late, F&& call) {
     Collect out(*this, subtask, may_be_late);
     MR_ASSIGN(const Flow flow, call(out));
     MR_TRY(out.status());
-    if (flow == Flow::kNeedInput || flow == Flow::kDone) return {};
+    if (flow == Flow::kNeedInput || flow == Flow::kDone) return subtask.store ? subtask.store->balance() : Status{};
   }
   return make_error(ErrorCode::kInternal, "the call never came to an end");
 }
@@ -293,12 +328,16 @@ Status KitRun::feed_clock(int64_t wall_ms) {
 /// Snapshot, then new operators from it, perhaps more or fewer of them.
 Status KitRun::disturb() {
   snapshot_ = std::make_unique<MemorySnapshot>();
-  std::vector<SnapshotPartPtr> parts;
+  uint32_t number = 0;
   for (Subtask& subtask : subtasks_) {
-    MR_ASSIGN(auto taken, subtask.op->snapshot());
-    for (SnapshotPartPtr& part : taken) parts.push_back(std::move(part));
+    snapshot_->begin_task({0, number++});
+    MR_ASSIGN(std::vector<SnapshotPartPtr> parts, subtask.op->snapshot());
+    if (subtask.store) {
+      MR_ASSIGN(SnapshotPartPtr files, subtask.store->snapshot());
+      if (files) parts.push_back(std::move(files));
+    }
+    for (const SnapshotPartPtr& part : parts) MR_TRY(part->write(*snapshot_));
   }
-  for (const SnapshotPartPtr& part : parts) MR_TRY(part->write(*snapshot_));
   MR_TRY(snapshot_->check_layouts(registry_.plan.functions));
   const auto now = static_cast<uint32_t>(subtasks_.size());
   const bool global = std::ranges::any_of(
@@ -384,7 +423,7 @@ std::vector<std::string> run_kit_mode(const Registry& registry, const BoundKitCa
   actual = run.rows();
   std::vector<std::string> failures;
   for (const auto& [port, lines] : expected) {
-    const std::string difference = kit_difference(lines, actual[port], test.ordered && !mode.rescale);
+    const std::string difference = kit_difference(lines, actual[port], test.ordered && !mode.rescale && !mode.spill);
     if (!difference.empty()) failures.push_back(std::string(mode.name) + ", output `" + port + "`:" + difference);
   }
   return failures;
@@ -399,7 +438,7 @@ std::vector<std::string> run_operator_case(const Registry& registry, const KitCa
   std::vector<std::string> failures;
   PortRows expected = test.expect;
   for (const KitMode& mode : kKitModes) {
-    if (modes == KitModes::kWithoutRestore && mode.restore_every > 0) continue;
+    if (modes == KitModes::kWithoutRestore && (mode.restore_every > 0 || mode.spill)) continue;
     PortRows actual;
     for (std::string& failure : run_kit_mode(registry, *bound, test, mode, expected, actual)) {
       failures.push_back(std::move(failure));
@@ -423,8 +462,9 @@ std::vector<std::string> run_operator_case_drawn(const Registry& registry, const
   mode.restore_every = static_cast<uint32_t>(random.below(4));
   mode.rescale = mode.restore_every > 0 && random.below(2) == 0;
   mode.parallelism_max = 2 + static_cast<uint32_t>(random.below(3));
-  const std::string name = fmt::format("batches of {}, restored every {}{}", mode.batch_rows, mode.restore_every,
-                                       mode.rescale ? ", rescaled" : "");
+  mode.spill = random.below(64) == 0;  // costs milliseconds
+  const std::string name = fmt::format("batches of {}, restored every {}{}{}", mode.batch_rows, mode.restore_every,
+                                       mode.rescale ? ", rescaled" : "", mode.spill ? ", spilled" : "");
   mode.name = name.c_str();
   PortRows actual;
   auto failures = run_kit_mode(registry, *bound, test, mode, test.expect, actual);

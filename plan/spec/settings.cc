@@ -54,15 +54,16 @@ void read_checkpoint(SpecContext& context, const Located& map) {
 
 void read_state(SpecContext& context, const Located& map) {
   const OptionValues values = read_options(map, state_fields(), "settings.state", context.diagnostics);
-  if (values.text("backend") == "rocksdb") {
-    not_supported(context, values.located("backend"), "the state backend `rocksdb` is not supported by this build");
-  }
   StateSettings& out = context.graph.settings.state;
   out.limit_bytes = values.integer("limit");
   const std::string on_limit = values.text("on_limit");
   out.on_limit = on_limit == "alert"          ? OnStateLimit::kAlert
                  : on_limit == "backpressure" ? OnStateLimit::kBackpressure
                                               : OnStateLimit::kFail;
+  const std::string backend = values.text("backend");
+  context.graph.settings.state_backend = backend == "rocksdb"  ? StateBackend::kRocksdb
+                                         : backend == "memory" ? StateBackend::kMemory
+                                                               : StateBackend::kAuto;
 }
 
 RestartSettings::Strategy restart_strategy_of(std::string_view name) {

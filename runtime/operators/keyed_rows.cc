@@ -1,6 +1,12 @@
 #include "runtime/operators/keyed_rows.h"
 
+#include "runtime/operators/backed_rows.h"
+
 namespace millrace {
+
+KeyedRows::KeyedRows(uint32_t value_bytes, size_t prefix_bytes)
+    : state_(std::make_shared<State>(value_bytes)), prefix_bytes_(prefix_bytes) {}
+KeyedRows::~KeyedRows() = default;
 
 class KeyedRows::Part final : public SnapshotPart {
  public:
@@ -36,22 +42,70 @@ class KeyedRows::Part final : public SnapshotPart {
   std::unique_ptr<TableView> view_;
 };
 
-SnapshotPartPtr KeyedRows::snapshot(StateDescriptor descriptor, uint32_t max_parallelism, Save save) const {
-  return std::make_unique<Part>(*this, std::move(descriptor), max_parallelism, std::move(save));
+SnapshotPartPtr KeyedRows::snapshot(const StateDescriptor& descriptor, uint32_t max_parallelism, const Save& save) {
+  if (backed_) {
+    if (SnapshotPartPtr part = backed_->snapshot()) return part;
+  }
+  return std::make_unique<Part>(*this, descriptor, max_parallelism, save);
 }
 
 Status KeyedRows::restore(const StateDescriptor& descriptor, const OperatorContext& context, const Load& load) {
-  return context.restored->visit(descriptor, context.key_groups, context.subtask, context.parallelism,
-                                 [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
-                                   bool inserted = false;
-                                   char* row = table().insert(hash64(key), key, &inserted);
-                                   ByteReader reader(value);
-                                   const bool usable = inserted && key.size() >= prefix_bytes_;
-                                   if (usable) MR_TRY(load(row, reader));
-                                   if (usable && reader.done()) return {};
-                                   return make_error(ErrorCode::kCorruptState,
-                                                     "a row of state `" + descriptor.name + "` is damaged");
-                                 });
+  uint64_t visited = 0;
+  return context.restored->visit(
+      descriptor, context.key_groups, context.subtask, context.parallelism,
+      [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
+        bool absent = false;
+        char* row = table().insert(hash64(key), key, &absent);  // comes once, so the store does not have it
+        ByteReader reader(value);
+        const bool usable = absent && key.size() >= prefix_bytes_;
+        if (usable) MR_TRY(load(row, reader));
+        if (!usable || !reader.done()) {
+          return make_error(ErrorCode::kCorruptState, "a row of state `" + descriptor.name + "` is damaged");
+        }
+        // State larger than memory leaves it again while it is read.
+        if (backed_ && ++visited % 1024 == 0) MR_TRY(context.store->balance());
+        return {};
+      });
+}
+
+Status KeyedRows::back(const StateDescriptor& descriptor, const OperatorContext& context, Codec codec) {
+  bool holds = false;
+  const Load load = codec.load;
+  if (context.store != nullptr) {
+    backed_ = std::make_unique<BackedRows>(*this, *context.store, context.max_parallelism, std::move(codec));
+    MR_ASSIGN(holds, backed_->open(descriptor));
+  }
+  if (context.restored == nullptr || holds) return {};
+  return restore(descriptor, context, load);
+}
+
+Status KeyedRows::find_or_insert(const EncodedKeys& keys, std::span<const uint32_t> which, char** values,
+                                 uint8_t* inserted) {
+  table().find_or_insert(keys, which, values, inserted);
+  return backed_ && backed_->may_hold() ? backed_->load(keys, which, values, inserted) : Status{};
+}
+
+Result<char*> KeyedRows::find(uint64_t hash, std::string_view key) {
+  if (!backed_ || !backed_->may_hold()) return table().find(hash, key);
+  if (char* row = table().find(hash, key)) return row;
+  bool inserted = false;
+  MR_ASSIGN(char* row, insert(hash, key, &inserted));
+  if (!inserted) return row;
+  table().erase(hash, key);
+  return nullptr;
+}
+
+Result<char*> KeyedRows::insert(uint64_t hash, std::string_view key, bool* inserted) {
+  bool absent = false;
+  char* row = table().insert(hash, key, &absent);
+  if (absent && backed_ && backed_->may_hold()) MR_TRY(backed_->load_one(hash, key, row, absent));
+  if (inserted != nullptr) *inserted = absent;
+  return row;
+}
+
+void KeyedRows::erase(char* row) {
+  if (backed_) backed_->forget(row);
+  table().erase(KeyedTable::hash_of(row), KeyedTable::key_of(row));
 }
 
 }  // namespace millrace

@@ -44,13 +44,8 @@ class RunningBase : public Operator {
     progress_state_ = context.state("aggregate_progress", StateKind::kSplit);
     if (running_->history) history_ = RowHistory(context.state("aggregate_rows"));
     rows_.open(context);
+    MR_TRY(table_.back(state_, context, codec()));
     if (context.restored == nullptr) return {};
-    MR_TRY(table_.restore(state_, context, [this](char* row, ByteReader& in) {
-      running_row(row).rows = in.get<int64_t>();
-      running_row(row).used_ms = in.get<int64_t>();
-      aggregates_->init(running_state(row));
-      return aggregates_->load(in, running_state(row), table_.blobs());
-    }));
     if (running_->history) MR_TRY(history_.restore(context));
     return restore_progress(progress_state_, context, watermark_, rows_.arrival());
   }
@@ -64,8 +59,8 @@ class RunningBase : public Operator {
     if (!started_) {
       ++batch_number_;
       MR_TRY(rows_.start(batch, watermark_));
-      sweep();
-      look_up();
+      MR_TRY(sweep());
+      MR_TRY(look_up());
       MR_TRY(apply(batch));
       started_ = true;
       cursor_ = 0;
@@ -84,12 +79,7 @@ class RunningBase : public Operator {
 
   Result<std::vector<SnapshotPartPtr>> snapshot() override {
     std::vector<SnapshotPartPtr> parts;
-    parts.push_back(
-        table_.snapshot(state_, context_.max_parallelism, [aggregates = aggregates_](const char* row, ByteWriter& out) {
-          out.put(reinterpret_cast<const RunningRow*>(row)->rows);
-          out.put(reinterpret_cast<const RunningRow*>(row)->used_ms);
-          aggregates->save(row + sizeof(RunningRow), out);
-        }));
+    parts.push_back(table_.snapshot(state_, context_.max_parallelism, codec().save));
     if (running_->history) parts.push_back(history_.snapshot(context_.max_parallelism));
     parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
     return parts;
@@ -103,16 +93,17 @@ class RunningBase : public Operator {
   virtual void emit_results() = 0;
   virtual void finish() {}
 
-  void look_up() {
+  Status look_up() {
     const size_t count = rows_.rows().size();
     found_.resize(count);
     inserted_.assign(count, 0);
-    if (count == 0) return;
-    table_.table().find_or_insert(rows_.keys(), {}, found_.data(), inserted_.data());
+    if (count == 0) return {};
+    MR_TRY(table_.find_or_insert(rows_.keys(), {}, found_.data(), inserted_.data()));
     for (size_t i = 0; i < count; ++i) {
       if (inserted_[i] != 0) aggregates_->init(running_state(found_[i]));
       running_row(found_[i]).used_ms = rows_.now_ms();
     }
+    return {};
   }
 
   void forget(char* row) {
@@ -122,24 +113,43 @@ class RunningBase : public Operator {
   }
 
   /// Keys without a row for `ttl` leave, without a word downstream.
-  void sweep() {
-    if (running_->ttl_ms <= 0) return;
+  Status sweep() {
+    if (running_->ttl_ms <= 0) return {};
     const int64_t oldest = rows_.now_ms() - running_->ttl_ms;
     for (size_t i = 0; i < rows_.rows().size(); ++i) {
-      char* row = table_.table().find(rows_.hash(i), rows_.key(i));
+      MR_ASSIGN(char* row, table_.find(rows_.hash(i), rows_.key(i)));
       if (row != nullptr && running_row(row).used_ms <= oldest) forget(row);
     }
-    if (rows_.now_ms() < next_sweep_ms_) return;
+    if (rows_.now_ms() < next_sweep_ms_) return {};
     next_sweep_ms_ = rows_.now_ms() + running_->ttl_ms;
     std::vector<char*> dead;
-    char* page[256];
+    const char* page[256];
     uint64_t cursor = 0;
-    while (const size_t count = table_.table().next_rows(cursor, page)) {
+    while (const size_t count = table_.table().peek_rows(cursor, page)) {
       for (size_t i = 0; i < count; ++i) {
-        if (running_row(page[i]).used_ms <= oldest) dead.push_back(page[i]);
+        char* row = const_cast<char*>(page[i]);
+        if (running_row(row).used_ms <= oldest) dead.push_back(row);
       }
     }
     for (char* row : dead) forget(table_.writable(row));
+    return {};
+  }
+
+  [[nodiscard]] KeyedRows::Codec codec() {
+    return {.save =
+                [aggregates = aggregates_](const char* row, ByteWriter& out) {
+                  out.put(reinterpret_cast<const RunningRow*>(row)->rows);
+                  out.put(reinterpret_cast<const RunningRow*>(row)->used_ms);
+                  aggregates->save(row + sizeof(RunningRow), out);
+                },
+            .load =
+                [this](char* row, ByteReader& in) {
+                  running_row(row).rows = in.get<int64_t>();
+                  running_row(row).used_ms = in.get<int64_t>();
+                  aggregates_->init(running_state(row));
+                  return aggregates_->load(in, running_state(row), table_.blobs());
+                },
+            .drop = [this](char* row) { aggregates_->drop(running_state(row), table_.blobs()); }};
   }
 
   std::shared_ptr<const RunningConfig> running_;

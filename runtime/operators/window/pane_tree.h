@@ -21,6 +21,8 @@ class PaneTree {
 
   /// False: windows have so few panes, or so few windows share one, that sums would not pay.
   [[nodiscard]] bool used() const { return !levels_.empty(); }
+  /// From now on no sums: panes have left memory, and sums of them would be there instead.
+  void disable() { levels_.clear(); }
 
   /// Appends the tables whose sum is the window [start, end), in order of time, summing what is missing. The window has
   /// fired, or is about to.

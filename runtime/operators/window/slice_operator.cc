@@ -13,6 +13,7 @@
 #include "runtime/operators/window/partial_sums.h"
 #include "runtime/operators/window/progress.h"
 #include "runtime/operators/window/slices.h"
+#include "runtime/operators/window/window_reader.h"
 
 namespace millrace {
 
@@ -61,7 +62,7 @@ class SliceOperator final : public Operator {
   /// The pane and the sums that hold it: all that a row of the pane has to be added to.
   std::span<Slice* const> targets_of(int64_t pane);
   Status refire_row(const Batch& batch, uint32_t index);
-  char* sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum);
+  Result<char*> sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum);
   Status emit_refired(int64_t end, uint32_t index, const char* state);
   [[nodiscard]] int64_t time_of(const Batch& batch, uint32_t row) const {
     return spec_.processing_time ? now_ms_ : (*batch.event_times)[row];
@@ -69,9 +70,11 @@ class SliceOperator final : public Operator {
 
   Result<Flow> fire_until(int64_t time, int64_t shown_watermark, Output& out);
   [[nodiscard]] int64_t next_window_end(int64_t after) const;
-  bool gather(int64_t time);
+  Result<bool> gather(int64_t time);
   void open_window(int64_t end);
-  void expire();
+  Result<size_t> read_window();
+  Status purge();
+  Status expire();
   void report_state();
 
   std::shared_ptr<const WindowConfig> config_;
@@ -118,6 +121,7 @@ class SliceOperator final : public Operator {
   int64_t firing_end_ = 0;
   Slice* firing_slice_ = nullptr;
   uint64_t firing_cursor_ = 0;
+  std::unique_ptr<WindowReader> reader_;  // of a window whose panes are not all in memory
   std::vector<SlicePtr> merged_;  // tables of windows, alive until the batch is built
   std::vector<std::string_view> fired_keys_;
   std::vector<const char*> fired_states_;
@@ -132,8 +136,11 @@ Status SliceOperator::open(const OperatorContext& context) {
   state_ = context.state("window");
   progress_state_ = context.state("window_progress", StateKind::kSplit);
   output_->open(context);
+  OperatorContext of_panes = context;
+  // Single rows of a pane are erased when late rows fire a window that purges: those panes stay in memory.
+  if (spec_.purge && spec_.allowed_lateness_ms > 0) of_panes.store = nullptr;
+  MR_TRY(store_.open(state_, of_panes));
   if (context.restored == nullptr) return {};
-  MR_TRY(store_.restore(state_, context));
   return restore_progress(progress_state_, context, watermark_, next_arrival_);
 }
 
@@ -279,6 +286,7 @@ Status SliceOperator::start(const Batch& batch, Output& out) {
   now_ms_ = context_.clock != nullptr ? context_.clock->wall_ms() : 0;
   // A clock that went back must not reopen a window that has fired.
   if (spec_.processing_time && watermark_ != kWatermarkMin) now_ms_ = std::max(now_ms_, watermark_ + 1);
+  if (store_.spilled()) tree_.disable();
   assign(batch);
   if (!late_.empty()) {
     Batch late = batch;
@@ -371,12 +379,13 @@ Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
   // The newest window first, as Flink assigns them.
   for (const int64_t end : std::views::reverse(ends)) {
     const int64_t start = geometry_.window_start(end);
-    if (end - start == geometry_.pane_ms()) {
+    if (end - start == geometry_.pane_ms() && store_.find(pane)->runs.empty()) {
       MR_TRY(emit_refired(end, index, state));
       continue;
     }
     Slice sum(aggregates_->bytes());
-    MR_TRY(emit_refired(end, index, sum_of_key(start, end, index, sum)));
+    MR_ASSIGN(const char* total, sum_of_key(start, end, index, sum));
+    MR_TRY(emit_refired(end, index, total));
   }
   if (spec_.purge) {  // windows of one pane only
     Slice& slice = store_.open_slice(pane);
@@ -386,7 +395,7 @@ Status SliceOperator::refire_row(const Batch& batch, uint32_t index) {
   return {};
 }
 
-char* SliceOperator::sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum) {
+Result<char*> SliceOperator::sum_of_key(int64_t start, int64_t end, uint32_t index, Slice& sum) {
   char* total = sum.table.insert(keys_.hashes[index], keys_.keys[index], nullptr);
   aggregates_->init(total);
   parts_.clear();
@@ -394,6 +403,8 @@ char* SliceOperator::sum_of_key(int64_t start, int64_t end, uint32_t index, Slic
   for (const SlicePtr& part : parts_) {
     const char* found = part->table.find(keys_.hashes[index], keys_.keys[index]);
     if (found != nullptr) aggregates_->merge(total, found, sum.blobs);
+    if (part->runs.empty()) continue;
+    MR_TRY(store_.runs()->add_key(*part, keys_.hashes[index], keys_.keys[index], total, sum.blobs));
   }
   return total;
 }
@@ -443,41 +454,61 @@ void SliceOperator::open_window(int64_t end) {
   if (end - start == geometry_.pane_ms()) {
     firing_slice_ = store_.find(start);
     if (spec_.purge) purged_.push_back(firing_slice_);
-    return;
+    if (firing_slice_->runs.empty()) return;
   }
   parts_.clear();
   tree_.parts_of(start, end, parts_);
+  if (std::ranges::any_of(parts_, [](const SlicePtr& part) { return !part->runs.empty(); })) {
+    reader_ = std::make_unique<WindowReader>(store_, parts_);
+    return;
+  }
   merged_.push_back(parts_.size() == 1 ? parts_[0] : store_.make_slice());
   firing_slice_ = merged_.back().get();
   if (parts_.size() == 1) return;
   for (const SlicePtr& part : parts_) store_.merge(*part, *firing_slice_);
 }
 
+/// Puts the next keys of the firing window behind fired_states_; answers how many.
+Result<size_t> SliceOperator::read_window() {
+  const Slice* from = firing_slice_;
+  uint64_t first = 0;
+  size_t limit = kBatchRowsMax - fired_states_.size();
+  if (reader_) {
+    merged_.push_back(store_.make_slice());
+    from = merged_.back().get();
+    MR_ASSIGN(limit, reader_->read(limit, *merged_.back()));
+  }
+  walk_.resize(limit);
+  const size_t count = from->table.peek_rows(reader_ ? first : firing_cursor_, walk_);
+  const WindowBounds bounds{geometry_.window_start(firing_end_), firing_end_};
+  for (size_t i = 0; i < count; ++i) {
+    fired_keys_.push_back(KeyedTable::key_of(walk_[i]));
+    fired_states_.push_back(walk_[i]);
+    fired_bounds_.push_back(bounds);
+  }
+  return count;
+}
+
 /// Collects results of fired windows, in order of window ends, up to one batch. False: nothing is left until `time`.
-bool SliceOperator::gather(int64_t time) {
+Result<bool> SliceOperator::gather(int64_t time) {
   while (fired_states_.size() < kBatchRowsMax) {
     if (!firing_) {
       const int64_t end = next_window_end(watermark_);
       if (end == INT64_MAX || end - 1 > time) return false;
       open_window(end);
     }
-    walk_.resize(kBatchRowsMax - fired_states_.size());
-    const size_t count = firing_slice_->table.peek_rows(firing_cursor_, walk_);
-    const WindowBounds bounds{geometry_.window_start(firing_end_), firing_end_};
-    for (size_t i = 0; i < count; ++i) {
-      fired_keys_.push_back(KeyedTable::key_of(walk_[i]));
-      fired_states_.push_back(walk_[i]);
-      fired_bounds_.push_back(bounds);
-    }
+    MR_ASSIGN(const size_t count, read_window());
     if (count > 0) continue;
     watermark_ = firing_end_ - 1;
     firing_ = false;
+    reader_.reset();
   }
   return true;
 }
 
 Result<Flow> SliceOperator::fire_until(int64_t time, int64_t shown_watermark, Output& out) {
-  const bool more = gather(time);
+  if (store_.spilled()) tree_.disable();
+  MR_ASSIGN(const bool more, gather(time));
   if (!fired_states_.empty()) {
     MR_ASSIGN(Batch result, output_->build(fired_keys_, fired_states_, fired_bounds_, shown_watermark));
     output_->errors().flush(out);
@@ -489,25 +520,32 @@ Result<Flow> SliceOperator::fire_until(int64_t time, int64_t shown_watermark, Ou
   // A window that goes on in the next batch keeps its sum and its pane.
   const bool keep_last = firing_ && !merged_.empty() && merged_.back().get() == firing_slice_;
   merged_.erase(merged_.begin(), merged_.end() - (keep_last ? 1 : 0));
-  for (Slice* slice : purged_) {
-    if (!firing_ || slice != firing_slice_) slice->table.clear();
-  }
-  std::erase_if(purged_, [this](const Slice* slice) { return !firing_ || slice != firing_slice_; });
+  MR_TRY(purge());
   if (more) return Flow::kMoreOutput;
   watermark_ = std::max(watermark_, time);
-  expire();
+  MR_TRY(expire());
   report_state();
   return Flow::kNeedInput;
 }
 
-void SliceOperator::expire() {
-  if (watermark_ == kWatermarkMin) return;
+/// Empties the panes of windows that have been read to their end.
+Status SliceOperator::purge() {
+  for (Slice* slice : purged_) {
+    if (!firing_ || slice != firing_slice_) MR_TRY(store_.clear(*slice));
+  }
+  std::erase_if(purged_, [this](const Slice* slice) { return !firing_ || slice != firing_slice_; });
+  return {};
+}
+
+Status SliceOperator::expire() {
+  if (watermark_ == kWatermarkMin) return {};
   tree_.expire(watermark_ - spec_.allowed_lateness_ms);
   while (!store_.slices().empty()) {
     const int64_t pane = store_.slices().begin()->first;
-    if (geometry_.last_end(pane) - 1 > watermark_ - spec_.allowed_lateness_ms) return;
-    store_.erase(pane);
+    if (geometry_.last_end(pane) - 1 > watermark_ - spec_.allowed_lateness_ms) return {};
+    MR_TRY(store_.erase(pane));
   }
+  return {};
 }
 
 void SliceOperator::report_state() {

@@ -1,14 +1,54 @@
 #include "runtime/operators/window/slices.h"
 
+#include <cstring>
+
 #include "core/hash.h"
+#include "runtime/operators/window/slice_runs.h"
 
 namespace millrace {
 
+SliceStore::SliceStore(std::shared_ptr<AggregateRow> aggregates) : aggregates_(std::move(aggregates)) {}
+SliceStore::~SliceStore() = default;
+
 Slice& SliceStore::open_slice(int64_t start) {
   SlicePtr& slice = slices_[start];
-  if (!slice) slice = make_slice();
+  if (!slice) {
+    slice = make_slice();
+    slice->start = start;
+  }
   return *slice;
 }
+
+Slice& SliceStore::renew(const Slice& slice) {
+  SlicePtr fresh = make_slice();
+  fresh->start = slice.start;
+  fresh->run = slice.run;
+  fresh->runs = slice.runs;
+  fresh->stored = slice.stored;
+  SlicePtr& place = slices_.at(slice.start);
+  place = std::move(fresh);
+  return *place;
+}
+
+Status SliceStore::erase(int64_t start) {
+  const auto found = slices_.find(start);
+  if (found == slices_.end()) return {};
+  if (runs_ && found->second->stored) MR_TRY(runs_->drop(start));
+  slices_.erase(found);
+  return {};
+}
+
+Status SliceStore::clear(Slice& slice) {
+  slice.table.clear();
+  if (!runs_ || !slice.stored) return {};
+  MR_TRY(runs_->drop(slice.start));
+  // Numbers go on: what a snapshot writes meanwhile belongs to the old ones.
+  slice.run += 1;
+  slice.runs.clear();
+  return {};
+}
+
+bool SliceStore::spilled() const { return runs_ && runs_->spilled(); }
 
 Slice* SliceStore::find(int64_t start) const {
   const auto found = slices_.find(start);
@@ -87,28 +127,60 @@ class SliceSnapshot final : public SnapshotPart {
 }  // namespace
 
 SnapshotPartPtr SliceStore::snapshot(const StateDescriptor& state, uint32_t max_parallelism) {
+  if (runs_) {
+    if (SnapshotPartPtr part = runs_->snapshot()) return part;
+  }
   auto part = std::make_unique<SliceSnapshot>(state, aggregates_, max_parallelism);
   for (const auto& [start, slice] : slices_) part->add(start, slice);
   return part;
 }
 
+Status SliceStore::open(const StateDescriptor& state, const OperatorContext& context) {
+  bool holds = false;
+  if (context.store != nullptr) {
+    runs_ = std::make_unique<SliceRuns>(*this, *context.store, context.max_parallelism);
+    MR_ASSIGN(holds, runs_->open(state));
+  }
+  if (context.restored == nullptr || holds) return {};
+  return restore(state, context);
+}
+
 Status SliceStore::restore(const StateDescriptor& state, const OperatorContext& context) {
-  return context.restored->visit(state, context.key_groups, context.subtask, context.parallelism,
-                                 [this](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
-                                   ByteReader key_reader(key);
-                                   const auto start = key_reader.get<int64_t>();
-                                   if (!key_reader.ok())
-                                     return make_error(ErrorCode::kCorruptState, "a window's state key is truncated");
-                                   const std::string_view bytes = key_reader.get_raw(key_reader.left());
-                                   Slice& slice = open_slice(start);
-                                   bool inserted = false;
-                                   char* row = slice.table.insert(hash64(bytes), bytes, &inserted);
-                                   if (!inserted)
-                                     return make_error(ErrorCode::kCorruptState, "a window's state has a key twice");
-                                   aggregates_->init(row);
-                                   ByteReader reader(value);
-                                   return aggregates_->load(reader, row, slice.blobs);
-                                 });
+  uint64_t visited = 0;
+  return context.restored->visit(
+      state, context.key_groups, context.subtask, context.parallelism,
+      [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
+        ByteReader key_reader(key);
+        const auto start = key_reader.get<int64_t>();
+        if (!key_reader.ok()) return make_error(ErrorCode::kCorruptState, "a window's state key is truncated");
+        MR_TRY(add_saved(open_slice(start), key_reader.get_raw(key_reader.left()), value));
+        if (runs_ && ++visited % 1024 == 0) MR_TRY(context.store->balance());
+        return {};
+      });
+}
+
+/// A key comes once for each run that the pane had.
+Status SliceStore::add_saved(Slice& slice, std::string_view key, std::string_view value) {
+  ByteReader reader(value);
+  bool inserted = false;
+  char* row = slice.table.insert(hash64(key), key, &inserted);
+  if (inserted) {
+    aggregates_->init(row);
+    MR_TRY(aggregates_->load(reader, row, slice.blobs));
+  } else {
+    MR_TRY(merge_saved(reader, row, slice.blobs));
+  }
+  return reader.done() ? Status{} : make_error(ErrorCode::kCorruptState, "a row of a window's state is damaged");
+}
+
+Status SliceStore::merge_saved(ByteReader& saved, char* into, BlobPool& blobs) {
+  if (!partial_) partial_ = std::make_unique<char[]>(aggregates_->bytes());
+  std::memset(partial_.get(), 0, aggregates_->bytes());
+  aggregates_->init(partial_.get());
+  MR_TRY(aggregates_->load(saved, partial_.get(), partial_blobs_));
+  aggregates_->merge(into, partial_.get(), blobs);
+  aggregates_->drop(partial_.get(), partial_blobs_);
+  return {};
 }
 
 size_t SliceStore::rows() const {

@@ -1,0 +1,63 @@
+#include "state/spill/rocks_options.h"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+
+namespace millrace {
+
+RocksMemory::RocksMemory(uint64_t cache_bytes) {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = std::max(cache_bytes, kSpillCacheFloorBytes);
+  options.high_pri_pool_ratio = 0.3;  // index and filter blocks must not be what a scan evicts
+  cache = rocksdb::NewLRUCache(options);
+}
+
+std::shared_ptr<SpillMemory> make_spill_memory(uint64_t cache_bytes) {
+  return std::make_shared<RocksMemory>(cache_bytes);
+}
+
+rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = static_cast<const RocksMemory&>(*memory).cache;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.checksum = rocksdb::kXXH3;  // Debian's build has no crc32 instruction
+  table.format_version = 5;
+  table.block_size = 8 * 1024;
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = 1 << 20;
+  options.max_background_jobs = 2;
+  options.compression = rocksdb::kLZ4Compression;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.target_file_size_base = 32 << 20;
+  options.max_bytes_for_level_base = 256 << 20;
+  options.level0_file_num_compaction_trigger = 8;
+  options.level0_slowdown_writes_trigger = 64;
+  options.level0_stop_writes_trigger = 128;
+  options.max_open_files = 512;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.keep_log_file_num = 1;
+  options.stats_dump_period_sec = 0;
+  return options;
+}
+
+Status rocks_status(const rocksdb::Status& status, const std::string& directory) {
+  if (status.ok()) return {};
+  if (status.IsCorruption()) {
+    return make_error(ErrorCode::kCorruptState, "the state store " + directory + " is damaged: " + status.ToString());
+  }
+  if (status.IsNoSpace()) {
+    return make_error(ErrorCode::kDiskFull, "no space for the state store " + directory + ": " + status.ToString());
+  }
+  return make_error(ErrorCode::kIo, "the state store " + directory + ": " + status.ToString());
+}
+
+}  // namespace millrace
