@@ -205,12 +205,12 @@ TEST_CASE("a look-up fails the job when the tries are used up or trouble is perm
   away.troubles = 1'000'000;
   const LookupRig rig(away);
   CHECK(rig.failures(lookup_case(", retry: {attempts: 2, delay: 1ms}")).find("the table is away") != std::string::npos);
-  CHECK(away.log.questions == 2 * 8);  // two in each mode
+  CHECK(away.log.questions == 2 * 11);  // two in each mode
   FakeTable refused;
   refused.troubles = 1'000'000;
   refused.trouble = ErrorCode::kExternalRefused;
   CHECK(LookupRig(refused).failures(lookup_case("")).find("E0304") != std::string::npos);
-  CHECK(refused.log.questions == 8);
+  CHECK(refused.log.questions == 11);
 }
 
 TEST_CASE("mistakes in a look-up join are found before it runs") {
