@@ -136,8 +136,8 @@ int run_planned(const RunOptions& options, PlannedJob planned, const Registry& r
   config.fs = &storage();
   config.metrics = &metrics;
   config.environment = environment_variable;
-  config.state = std::make_shared<StateResources>(join_path(default_data_dir(environment_variable), "state"),
-                                                  memory_of(options));
+  config.state =
+      std::make_shared<StateResources>(join_path(default_data_dir(environment_variable), "state"), memory_of(options));
   if (options.limit > 0) {
     config.wrap_sink = [&](const Node& node, SinkWriterPtr writer) { return limit.wrap(node, std::move(writer)); };
   }

@@ -55,7 +55,7 @@ struct DeploymentConfig {
   MetricRegistry* metrics = nullptr;              // may be null
   std::shared_ptr<const RestoredState> restored;  // null on a fresh start
   DeploymentEvents* events = nullptr;             // outlives the deployment
-  std::shared_ptr<StateResources> state;  // where keyed state goes that leaves memory; null: it stays
+  std::shared_ptr<StateResources> state;          // where keyed state goes that leaves memory; null: it stays
   // For sinks that publish epochs after their checkpoint.
   LaneOwner owner;
   LaneRules lane_rules;

@@ -147,8 +147,8 @@ Status build_operator(const TaskBuild& build, const Node& node, Stage& stage, Op
 /// The store of the task's operators; nothing where state stays in memory.
 Result<std::unique_ptr<TaskStore>> build_store(const TaskBuild& build, const Chain& chain) {
   const JobGraph& graph = *build.config.graph;
-  const bool operators = std::ranges::any_of(
-      chain.nodes, [&](uint32_t node) { return graph.nodes[node].kind == NodeKind::kOperator; });
+  const bool operators =
+      std::ranges::any_of(chain.nodes, [&](uint32_t node) { return graph.nodes[node].kind == NodeKind::kOperator; });
   if (!operators || !build.config.state || graph.settings.state_backend == StateBackend::kMemory) return nullptr;
   MR_ASSIGN(const std::string root, build.config.state->directory());
   TaskStore::Config config;

@@ -319,9 +319,7 @@ bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
 
 void KeyedTable::reserve(size_t more) { impl_->reserve(more); }
 size_t KeyedTable::size() const { return impl_->rows; }
-size_t KeyedTable::used_bytes() const {
-  return impl_->rows * (impl_->pages.row_bytes() + sizeof(TableSlot) * 2);
-}
+size_t KeyedTable::used_bytes() const { return impl_->rows * (impl_->pages.row_bytes() + sizeof(TableSlot) * 2); }
 size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
 
 void KeyedTable::clear() {

@@ -76,8 +76,8 @@ Status RestoredStores::visit_state(const Opened& opened, const SpilledState& hel
     if (stored.size() < head + kGroupBytes) {
       return make_error(ErrorCode::kCorruptState, "a key of state `" + held.state.name + "` is truncated");
     }
-    const uint32_t group = static_cast<uint32_t>(static_cast<uint8_t>(stored[head])) << 8 |
-                           static_cast<uint8_t>(stored[head + 1]);
+    const uint32_t group =
+        static_cast<uint32_t>(static_cast<uint8_t>(stored[head])) << 8 | static_cast<uint8_t>(stored[head + 1]);
     if (!groups.contains(group)) continue;
     key.assign(stored.substr(kStateIdBytes, held.key.lead_bytes)).append(stored.substr(head + kGroupBytes));
     MR_TRY(visitor(group, key, at->value()));

@@ -23,8 +23,8 @@ struct TaskManagerConfig {
   const Registry* registry = nullptr;
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;
-  MetricRegistry* metrics = nullptr;  // may be null
-  DataNetwork* network = nullptr;     // null: only jobs that run here alone
+  MetricRegistry* metrics = nullptr;      // may be null
+  DataNetwork* network = nullptr;         // null: only jobs that run here alone
   std::shared_ptr<StateResources> state;  // null: keyed state stays in memory
   /// Values of ${…} that the deployed file still holds (secrets).
   std::function<std::optional<std::string>(const std::string&)> environment;

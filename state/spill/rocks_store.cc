@@ -1,7 +1,7 @@
 // The spill store on RocksDB. Runs are written with SstFileWriter and ingested, so no row ever passes a write buffer;
 // reads are MultiGet of a batch or cursors with bounds. Exceptions do not leave RocksDB; its statuses end here.
-#include <rocksdb/db.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/utilities/checkpoint.h>
 
@@ -121,9 +121,8 @@ class RocksStore final : public SpillStore {
     MR_TRY(local_file_system().create_directories(db_directory()));
     if (options.files != nullptr) MR_TRY(fetch(*options.from, *options.files));
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status opened = options.read_only
-                                       ? rocksdb::DB::OpenForReadOnly(options_, db_directory(), &db)
-                                       : rocksdb::DB::Open(options_, db_directory(), &db);
+    const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(options_, db_directory(), &db)
+                                                     : rocksdb::DB::Open(options_, db_directory(), &db);
     db_.reset(db);
     return rocks_status(opened, directory_);
   }

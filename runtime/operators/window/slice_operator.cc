@@ -122,7 +122,7 @@ class SliceOperator final : public Operator {
   Slice* firing_slice_ = nullptr;
   uint64_t firing_cursor_ = 0;
   std::unique_ptr<WindowReader> reader_;  // of a window whose panes are not all in memory
-  std::vector<SlicePtr> merged_;  // tables of windows, alive until the batch is built
+  std::vector<SlicePtr> merged_;          // tables of windows, alive until the batch is built
   std::vector<std::string_view> fired_keys_;
   std::vector<const char*> fired_states_;
   std::vector<WindowBounds> fired_bounds_;

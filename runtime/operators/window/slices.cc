@@ -147,16 +147,16 @@ Status SliceStore::open(const StateDescriptor& state, const OperatorContext& con
 
 Status SliceStore::restore(const StateDescriptor& state, const OperatorContext& context) {
   uint64_t visited = 0;
-  return context.restored->visit(
-      state, context.key_groups, context.subtask, context.parallelism,
-      [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
-        ByteReader key_reader(key);
-        const auto start = key_reader.get<int64_t>();
-        if (!key_reader.ok()) return make_error(ErrorCode::kCorruptState, "a window's state key is truncated");
-        MR_TRY(add_saved(open_slice(start), key_reader.get_raw(key_reader.left()), value));
-        if (runs_ && ++visited % 1024 == 0) MR_TRY(context.store->balance());
-        return {};
-      });
+  return context.restored->visit(state, context.key_groups, context.subtask, context.parallelism,
+                                 [&](uint32_t /*group*/, std::string_view key, std::string_view value) -> Status {
+                                   ByteReader key_reader(key);
+                                   const auto start = key_reader.get<int64_t>();
+                                   if (!key_reader.ok())
+                                     return make_error(ErrorCode::kCorruptState, "a window's state key is truncated");
+                                   MR_TRY(add_saved(open_slice(start), key_reader.get_raw(key_reader.left()), value));
+                                   if (runs_ && ++visited % 1024 == 0) MR_TRY(context.store->balance());
+                                   return {};
+                                 });
 }
 
 /// A key comes once for each run that the pane had.

@@ -23,9 +23,9 @@ struct Slice {
   BlobPool blobs;
   KeyedTable table;
   int64_t start = 0;
-  uint32_t run = 0;               // number of the run that the table will become
-  std::vector<uint32_t> runs;     // those in the store
-  bool stored = false;            // the store has rows of the pane, be it only those of a snapshot
+  uint32_t run = 0;            // number of the run that the table will become
+  std::vector<uint32_t> runs;  // those in the store
+  bool stored = false;         // the store has rows of the pane, be it only those of a snapshot
   std::shared_ptr<std::atomic<uint16_t>> written = std::make_shared<std::atomic<uint16_t>>(0);  // see BackedRows
 };
 using SlicePtr = std::shared_ptr<Slice>;
