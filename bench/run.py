@@ -5,6 +5,7 @@ memory          JSON in memory through the real pipeline: filter, then tumbling 
 windows         the same with sliding windows (10 s / 2 s), sessions, an interval join and top 10; then windows of
                 60 s every 100 ms next to tumbling ones at 1 M events per second of event time (--fine-events)
 exchange        rows (key, ts, value) through a hash exchange, in one process and over loopback TCP, both sides counted
+state           read-modify-write of a counter per key: 1 M, 10 M and 100 M keys, in memory and on RocksDB
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
 kafka-sliding   the same with 10 s windows every 2 s
@@ -64,6 +65,8 @@ TUMBLING = "type: tumbling, size: 10s"
 JOBS["kafka-sliding"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: sliding, size: 10s, slide: 2s")
 JOBS["kafka-session"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: session, gap: 10s")
 KEYS = {"kafka-session": 100_000}
+LARGE_KEYS = 10_000_000
+LARGE_MEMORY = "180MB"  # three fifths of it are a tenth of 10 M rows of about 100 bytes
 
 
 COPY = """steps: [{{id: half, filter: price < 5000000}}]
@@ -94,23 +97,26 @@ def with_broker():
     return running.address, running
 
 
-def bench_kafka(name, events):
+def bench_kafka(name, events, backend, large_state):
+    """`large_state`: one window of all events over 10 M keys, with memory for about a tenth of its state."""
     brokers, running = with_broker()
     directory = tempfile.mkdtemp(prefix="millrace-bench-")
     try:
         topic = f"bids-{os.getpid()}"
-        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events), "4",
-                        str(KEYS.get(name, 10_000))], check=True)
+        keys = LARGE_KEYS if large_state else KEYS.get(name, 10_000)
+        subprocess.run([os.path.join(TOOLS, "bench_fill"), brokers, topic, str(events), "4", str(keys)], check=True)
         subprocess.run([os.path.join(TOOLS, "bench_consume"), brokers, topic, "4"], check=True)
         path = os.path.join(directory, "job.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(JOBS[name].format(directory=directory, brokers=brokers, topic=topic))
-        code, figures = run_measured([MILLRACE, "run", path, "--listen", "127.0.0.1:0"],
+            text = JOBS[name].format(directory=directory, brokers=brokers, topic=topic)
+            file.write(text.replace("type: tumbling, size: 10s", "type: tumbling, size: 1000d") if large_state else text)
+        command = [MILLRACE, "run", path, "--listen", "127.0.0.1:0", "--set", f"settings.state.backend={backend}"]
+        code, figures = run_measured(command + (["--memory", LARGE_MEMORY] if large_state else []),
                                      stderr=open(os.path.join(directory, "log"), "w", encoding="utf-8"))
         if code != 0:
             sys.stderr.write(open(os.path.join(directory, "log"), encoding="utf-8").read())
             return code
-        print(json.dumps({"bench": name, "events": events, **figures,
+        print(json.dumps({"bench": name, "backend": backend, "keys": keys, "events": events, **figures,
                           "events_per_cpu_s": round(events / figures["cpu_s"])}))
         return 0
     finally:
@@ -197,6 +203,23 @@ def bench_windows(events, fine_events):
     return 0
 
 
+def bench_state():
+    """Keys, rows and budget in MB of each case; 100 M keys on RocksDB only."""
+    cases = [(keys, 20_000_000, distribution, backend, 512) for keys in (1_000_000, 10_000_000)
+             for distribution in ("uniform", "zipf") for backend in ("memory", "rocksdb")]
+    cases.append((100_000_000, 20_000_000, "uniform", "rocksdb", 512))
+    for case in cases:
+        directory = tempfile.mkdtemp(prefix="millrace-bench-")
+        try:
+            code = subprocess.run([os.path.join(TOOLS, "bench_state"), *map(str, case),
+                                   os.path.join(directory, "store")], check=False).returncode
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        if code != 0:
+            return code
+    return 0
+
+
 def bench_exchange(events):
     for way in ("local", "tcp"):
         for key in ("bigint", "string"):
@@ -257,13 +280,18 @@ def main():
     parser.add_argument("name")
     parser.add_argument("--events", type=int, default=4_000_000)
     parser.add_argument("--fine-events", type=int, default=60_000_000, help="of the windows of 60 s every 100 ms")
+    parser.add_argument("--backend", choices=("auto", "memory", "rocksdb"), default="auto", help="of kafka-*")
+    parser.add_argument("--large-state", action="store_true",
+                        help="of kafka-tumbling: one window over 10 M keys, memory for a tenth of its state")
     arguments = parser.parse_args()
     if arguments.name in JOBS:
-        return bench_kafka(arguments.name, arguments.events)
+        return bench_kafka(arguments.name, arguments.events, arguments.backend, arguments.large_state)
     if arguments.name == "memory":
         return 1 if bench_memory(("filter", "tumbling"), arguments.events) is None else 0
     if arguments.name == "exchange":
         return bench_exchange(arguments.events)
+    if arguments.name == "state":
+        return bench_state()
     if arguments.name == "windows":
         return bench_windows(arguments.events, arguments.fine_events)
     if arguments.name == "kafka-to-kafka":

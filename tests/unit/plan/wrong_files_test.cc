@@ -181,7 +181,6 @@ TEST_CASE("settings are checked") {
       "1:58 E0207 time zones other than UTC are not supported by this build\n"
       "1:96 E0106 `interval` needs a duration such as `10s`, not `10`\n"
       "1:106 E0106 `mode` must be `exactly_once` or `at_least_once`, not `twice`\n"
-      "1:131 E0207 the state backend `rocksdb` is not supported by this build\n"
       "1:178 E0106 `attempts` needs a whole number, not `many`\n"
       "1:184 E0103 unknown field `per` in settings.restart (strategy fixed); fields here: strategy, attempts, delay\n");
 }
