@@ -26,7 +26,9 @@ struct Counter {
   int64_t sum;
 };
 
-double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; }
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
 
 double process_cpu_s() {
   rusage usage{};
@@ -88,8 +90,7 @@ Status measure_state(const Arguments& arguments) {
   const auto counter = [](char* row) { return reinterpret_cast<Counter*>(row); };
   MR_TRY(rows.back({"bench", "counters", StateKind::kKeyed, "counter"}, context,
                    {.save = [](const char* row, ByteWriter& out) { out.put_raw({row, sizeof(Counter)}); },
-                    .load =
-                        [&](char* row, ByteReader& in) -> Status {
+                    .load = [&](char* row, ByteReader& in) -> Status {
                       counter(row)->count = in.get<int64_t>();
                       counter(row)->sum = in.get<int64_t>();
                       return {};

@@ -151,8 +151,8 @@ const OptionList& state_fields() {
        .default_text = "auto",
        .choices = {"auto", "memory", "rocksdb"},
        .help = "Where keyed state lives: auto begins in memory and moves to RocksDB on the local disk what does not "
-                 "fit; memory never does; rocksdb keeps a copy there from the first checkpoint on, which makes "
-                 "checkpoints incremental."},
+               "fit; memory never does; rocksdb keeps a copy there from the first checkpoint on, which makes "
+               "checkpoints incremental."},
       {.name = "limit",
        .kind = OptionKind::kBytes,
        .min = 1,

@@ -1,5 +1,6 @@
 #include "state/keyed_table.h"
 
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -254,6 +255,35 @@ TEST_CASE("a released blob stays readable until the views of that moment are clo
   blobs.close_view(view);
   blobs.release(blobs.add("tick"));
   REQUIRE(blobs.bytes() == before - 9);
+}
+
+TEST_CASE("Writes carry the epoch of their time") {
+  BlobPool blobs;
+  KeyedTable table(16, blobs);
+  const auto key = [](const char* text) { return std::pair(hash64(std::string_view(text)), std::string_view(text)); };
+  for (const char* text : {"a", "b"}) table.insert(key(text).first, text, nullptr);
+  const auto changed = [&](const char* text, uint16_t written) {
+    uint64_t cursor = 0;
+    std::array<const char*, 8> rows;
+    const size_t count = table.peek_rows(cursor, rows);
+    for (size_t i = 0; i < count; ++i) {
+      if (KeyedTable::key_of(rows[i]) == text) return KeyedTable::changed_since(rows[i], written);
+    }
+    return false;
+  };
+  const uint16_t first = table.next_epoch();
+  REQUIRE(changed("a", static_cast<uint16_t>(first - 1)));
+  REQUIRE_FALSE(changed("a", first));
+  char* a = table.find(key("a").first, "a");
+  REQUIRE(changed("a", first));
+  REQUIRE_FALSE(changed("b", first));
+  REQUIRE(table.may_be_stored(a));
+  bool inserted = false;
+  char* c = table.insert(key("c").first, "c", &inserted);
+  REQUIRE(inserted);
+  REQUIRE_FALSE(table.may_be_stored(c));
+  REQUIRE(KeyedTable::take_used(c));
+  REQUIRE_FALSE(KeyedTable::take_used(c));
 }
 
 }  // namespace millrace

@@ -1,0 +1,110 @@
+"""State that does not fit into its memory: moved to disk, checkpointed as files, restored at other parallelisms."""
+import json
+
+from harness import wait_until
+
+ROWS = 60_000
+KEYS = 5_000
+# 300 kB of memory for some 2 MB of state.
+BUDGET = {"MILLRACE_STATE_BUDGET": "300000"}
+
+JOB = """version: 1
+name: large
+settings:
+  checkpoint: {{interval: 300ms}}
+  state: {{backend: {backend}}}
+sources:
+  numbers:
+    type: datagen
+    rows_per_second: 12000
+    schema:
+      n: BIGINT SEQUENCE(1, {rows})
+      k: BIGINT AS MOD(n * 7919, {keys})
+      at: TIMESTAMP(3) AS TO_TIMESTAMP_LTZ(n, 3)
+    event_time: {{column: at}}
+steps:
+  - id: windows
+    input: numbers
+    key_by: [k]
+    window: {{type: {window}}}
+    aggregate: {{rows: COUNT(*), total: SUM(n), last: MAX(CAST(n AS STRING))}}
+  - id: totals
+    input: numbers
+    key_by: [k]
+    aggregate: {{rows: COUNT(*), total: SUM(n)}}
+sinks:
+  windowed: {{type: file, path: {out}/windows, format: {{type: json}}, delivery: exactly_once, input: windows}}
+  totalled: {{type: file, path: {out}/totals, format: {{type: json}}, delivery: exactly_once, input: totals}}
+"""
+
+
+def large_job(env, backend, window="tumbling, size: 20s", **environment):
+    text = JOB.format(backend=backend, rows=ROWS, keys=KEYS, window=window, out=env.directory)
+    return env.job(text, XDG_STATE_HOME=str(env.directory), **environment)
+
+
+def written(env, name):
+    return [json.loads(line) for path in sorted((env.directory / name).glob("[!._]*"))
+            for line in path.read_text().splitlines()]
+
+
+def expected_windows():
+    rows = {}
+    for n in range(1, ROWS + 1):
+        count, total, last = rows.get((n * 7919 % KEYS, n // 20_000), (0, 0, ""))
+        rows[(n * 7919 % KEYS, n // 20_000)] = (count + 1, total + n, max(last, str(n)))
+    return sorted(rows.values())
+
+
+def expected_totals():
+    totals = {}
+    for n in range(1, ROWS + 1):
+        count, total = totals.get(n * 7919 % KEYS, (0, 0))
+        totals[n * 7919 % KEYS] = (count + 1, total + n)
+    return totals
+
+
+def check(env):
+    windows = written(env, "windows")
+    assert sorted((row["rows"], row["total"], row["last"]) for row in windows) == expected_windows()
+    last = {}
+    for row in written(env, "totals"):
+        if row.get("op", "+I") in ("+I", "+U"):
+            last[row["k"]] = max(last.get(row["k"], (0, 0)), (row["rows"], row["total"]))
+    assert last == expected_totals()
+
+
+def shared_files(job):
+    return list((job.directory / "checkpoints" / "large" / "shared").glob("*.sst"))
+
+
+def test_state_beyond_its_budget_survives_kills_and_rescaling(env):
+    job = large_job(env, "auto", **BUDGET)
+    for parallelism in (1, 2, 1):
+        before = job.completed_checkpoints()
+        job.start("--set", f"settings.parallelism={parallelism}")
+        wait_until(lambda: shared_files(job) and job.completed_checkpoints() != before, "a checkpoint with files")
+        job.kill()
+    job.run("--set", "settings.parallelism=1", seconds=120)
+    check(env)
+
+
+def test_a_checkpoint_of_files_restores_into_memory(env):
+    job = large_job(env, "rocksdb")
+    job.start()
+    wait_until(lambda: shared_files(job) and job.completed_checkpoints() > 1, "a checkpoint with files")
+    job.kill()
+    job.run("--set", "settings.state.backend=memory", seconds=120)
+    check(env)
+
+
+def test_a_damaged_file_of_a_checkpoint_is_named(env):
+    job = large_job(env, "rocksdb")
+    job.start()
+    wait_until(lambda: shared_files(job) and job.completed_checkpoints() > 1, "a checkpoint with files")
+    job.kill()
+    for path in shared_files(job):
+        path.write_bytes(path.read_bytes()[:100])
+    job.start()
+    assert job.wait() == 4, job.stderr
+    assert "E0402" in job.stderr and ".sst" in job.stderr, job.stderr
