@@ -88,7 +88,8 @@ Result<TaskStep> Task::try_step(int64_t deadline_ns, int64_t now_ms) {
     if (result.progressed && clock_.monotonic_ns() >= deadline_ns) return result;
     if (parts_.store) {
       MR_TRY(parts_.store->balance());
-      if (parts_.store->must_wait()) {
+      // Not while a snapshot waits for rows in flight: those come with the steps of this task.
+      if (!open_snapshot_ && parts_.store->must_wait()) {
         result.blocked = true;
         return result;
       }

@@ -104,17 +104,12 @@ Status RestoredStores::visit(const StateDescriptor& expected, KeyGroupRange grou
   return {};
 }
 
+/// From what the stores' meta files say: nothing is opened.
 Result<std::vector<SnapshotStateInfo>> RestoredStores::states() const {
-  MR_TRY(open());
   std::vector<SnapshotStateInfo> result;
-  for (const Opened& opened : stores_) {
-    for (const SpilledState& held : opened.meta.states) {
-      const std::string prefix = spill_prefix(held.state);
-      SnapshotStateInfo info{held.state, 0, 0};
-      info.rows = opened.store->scan(prefix, behind_prefix(prefix))->valid() ? 1 : 0;
-      info.bytes = opened.store->bytes(prefix, behind_prefix(prefix));
-      result.push_back(std::move(info));
-    }
+  for (const RestoredStore& files : files_.stores()) {
+    MR_ASSIGN(const SpillMeta meta, decode_spill_meta(files));
+    for (const SpilledState& held : meta.states) result.push_back({held.state, held.rows, held.bytes});
   }
   return result;
 }

@@ -24,7 +24,7 @@ class RestoredStores {
 
   /// Rows of a keyed state in these key groups. A key comes once for each run of a state that has runs.
   Status visit(const StateDescriptor& expected, KeyGroupRange groups, const RestoredState::RowVisitor& visitor) const;
-  /// The states, with their size on disk; rows: 1 where there are any.
+  /// The states, with about their rows and their size on disk.
   [[nodiscard]] Result<std::vector<SnapshotStateInfo>> states() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/file_copy.h"
+#include "state/restored_stores.h"
 #include "state/shared_directory.h"
 #include "state/snapshot_file.h"
 #include "state/snapshot_format.h"
@@ -148,6 +149,8 @@ struct RestoredSnapshots::Impl {
   std::vector<SnapshotFile> files{};
   std::vector<RestoredStore> stores{};
   std::set<std::string> shared_paths{};
+  std::unique_ptr<RestoredStores> spilled{};  // rows in `stores`
+  std::vector<SnapshotStateInfo> spilled_states{};
 
   /// The files of a task's spill store; `packed` is what its own file holds of them.
   void add_store(const SnapshotHandle& handle, std::vector<RestoredFile> packed) {
@@ -205,7 +208,11 @@ Result<std::shared_ptr<const RestoredSnapshots>> RestoredSnapshots::open(FileSys
     impl->add_store(handle, std::move(file.packed));
     impl->files.push_back(std::move(file));
   }
-  return std::shared_ptr<const RestoredSnapshots>(new RestoredSnapshots(std::move(impl)));
+  std::shared_ptr<RestoredSnapshots> opened(new RestoredSnapshots(std::move(impl)));
+  if (opened->impl_->stores.empty()) return opened;
+  opened->impl_->spilled = std::make_unique<RestoredStores>(*opened);
+  MR_ASSIGN(opened->impl_->spilled_states, opened->impl_->spilled->states());
+  return opened;
 }
 
 Status RestoredSnapshots::visit(const StateDescriptor& expected, KeyGroupRange groups, uint32_t subtask,
@@ -234,7 +241,7 @@ Status RestoredSnapshots::visit(const StateDescriptor& expected, KeyGroupRange g
       }
     }
   }
-  return {};
+  return impl_->spilled ? impl_->spilled->visit(expected, groups, visitor) : Status{};
 }
 
 std::vector<SnapshotStateInfo> RestoredSnapshots::states() const {
@@ -246,6 +253,12 @@ std::vector<SnapshotStateInfo> RestoredSnapshots::states() const {
       info.rows += section.rows;
       for (const SnapshotBlock& block : section.blocks) info.bytes += block.bytes;
     }
+  }
+  for (const SnapshotStateInfo& spilled : impl_->spilled_states) {
+    SnapshotStateInfo& info = found[{spilled.state.step, spilled.state.name}];
+    info.state = spilled.state;
+    info.rows += spilled.rows;
+    info.bytes += spilled.bytes;
   }
   std::vector<SnapshotStateInfo> out;
   for (auto& [name, info] : found) out.push_back(std::move(info));

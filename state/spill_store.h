@@ -63,6 +63,8 @@ class SpillStore {
   virtual Result<std::unique_ptr<SpillCheckpoint>> checkpoint() = 0;
   /// On disk, about.
   [[nodiscard]] virtual uint64_t bytes() const = 0;
+  /// Rows, about.
+  [[nodiscard]] virtual uint64_t rows() const = 0;
   /// Of the keys in [begin, end).
   [[nodiscard]] virtual uint64_t bytes(std::string_view begin, std::string_view end) const = 0;
 };

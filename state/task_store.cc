@@ -39,6 +39,8 @@ std::string encode_spill_meta(const SpillMeta& meta) {
     out.put_string(held.state.layout);
     out.put(held.key.lead_bytes);
     out.put(held.key.run_bytes);
+    out.put_varint(held.rows);
+    out.put_varint(held.bytes);
   }
   out.put(crc32c(out.view()));
   return out.take();
@@ -68,6 +70,8 @@ Result<SpillMeta> decode_spill_meta(const RestoredStore& store) {
     held.state.layout = in.get_string();
     held.key.lead_bytes = in.get<uint32_t>();
     held.key.run_bytes = in.get<uint32_t>();
+    held.rows = in.get_varint();
+    held.bytes = in.get_varint();
   }
   if (!in.done()) return damaged();
   return meta;
@@ -76,7 +80,7 @@ Result<SpillMeta> decode_spill_meta(const RestoredStore& store) {
 /// Ends a task's snapshot: every other part has written its rows into the store by now.
 class TaskStore::Part final : public SnapshotPart {
  public:
-  Part(std::shared_ptr<SpillStore> store, std::string directory, std::string meta,
+  Part(std::shared_ptr<SpillStore> store, const std::string& directory, SpillMeta meta,
        std::shared_ptr<std::atomic<int>> writing_back, Waker* waker)
       : store_(std::move(store)),
         meta_path_(join_path(directory, std::string(kSpillMetaFile))),
@@ -90,8 +94,9 @@ class TaskStore::Part final : public SnapshotPart {
   Status write(SnapshotWriter& writer) override {
     MR_ASSIGN(const std::unique_ptr<SpillCheckpoint> checkpoint, store_->checkpoint());
     end_write_back();
+    measure();
     MR_ASSIGN(const std::unique_ptr<WritableFile> file, local_file_system().create(meta_path_));
-    MR_TRY(file->append(meta_));
+    MR_TRY(file->append(encode_spill_meta(meta_)));
     MR_TRY(file->close());
     MR_TRY(writer.add_file(SnapshotFileKind::kOwn, std::string(kSpillMetaFile), meta_path_));
     for (const SpillCheckpoint::File& held : checkpoint->files()) {
@@ -101,6 +106,23 @@ class TaskStore::Part final : public SnapshotPart {
   }
 
  private:
+  /// The store knows bytes by range, and rows only of all states together.
+  void measure() {
+    uint64_t total = 0;
+    for (SpilledState& held : meta_.states) {
+      const std::string prefix = spill_prefix(held.state);
+      held.bytes = store_->bytes(prefix, behind_prefix(prefix));
+      held.rows = store_->scan(prefix, behind_prefix(prefix))->valid() ? 1 : 0;
+      total += held.bytes;
+    }
+    const auto rows = static_cast<double>(store_->rows());
+    for (SpilledState& held : meta_.states) {
+      if (held.rows == 0 || total == 0) continue;
+      const double share = static_cast<double>(held.bytes) / static_cast<double>(total);
+      held.rows = std::max<uint64_t>(1, static_cast<uint64_t>(rows * share));
+    }
+  }
+
   void end_write_back() {
     if (!writing_back_) return;
     writing_back_->fetch_sub(1, std::memory_order_release);
@@ -110,7 +132,7 @@ class TaskStore::Part final : public SnapshotPart {
 
   std::shared_ptr<SpillStore> store_;
   std::string meta_path_;
-  std::string meta_;
+  SpillMeta meta_;
   std::shared_ptr<std::atomic<int>> writing_back_;
   Waker* waker_;
 };
@@ -230,7 +252,7 @@ Result<SnapshotPartPtr> TaskStore::snapshot() {
   SpillMeta meta{config_.key_groups, {}};
   for (const Owner& owner : owners_) meta.states.push_back(owner.state);
   writing_back_->fetch_add(1, std::memory_order_acq_rel);
-  return std::make_unique<Part>(store_, config_.directory, encode_spill_meta(meta), writing_back_, config_.waker);
+  return std::make_unique<Part>(store_, config_.directory, std::move(meta), writing_back_, config_.waker);
 }
 
 }  // namespace millrace

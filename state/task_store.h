@@ -49,6 +49,8 @@ struct SpilledStateKey {
 struct SpilledState {
   StateDescriptor state;
   SpilledStateKey key;
+  uint64_t rows = 0;   // about; 0 only when there are none
+  uint64_t bytes = 0;  // on disk, about
 };
 
 /// The name of a store's meta file, and what it says: the key groups of the task and its states.

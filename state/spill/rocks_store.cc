@@ -188,6 +188,12 @@ class RocksStore final : public SpillStore {
     return bytes;
   }
 
+  [[nodiscard]] uint64_t rows() const override {
+    uint64_t rows = 0;
+    db_->GetIntProperty(rocksdb::DB::Properties::kEstimateNumKeys, &rows);
+    return rows;
+  }
+
   [[nodiscard]] uint64_t bytes(std::string_view begin, std::string_view end) const override {
     const rocksdb::Range range(slice(begin), slice(end));
     rocksdb::SizeApproximationOptions how;
