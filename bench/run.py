@@ -109,7 +109,7 @@ def bench_kafka(name, events, backend, large_state):
         path = os.path.join(directory, "job.yaml")
         with open(path, "w", encoding="utf-8") as file:
             text = JOBS[name].format(directory=directory, brokers=brokers, topic=topic)
-            file.write(text.replace("type: tumbling, size: 10s", "type: tumbling, size: 1000d") if large_state else text)
+            file.write(text.replace(TUMBLING, "type: tumbling, size: 1000d") if large_state else text)
         command = [MILLRACE, "run", path, "--listen", "127.0.0.1:0", "--set", f"settings.state.backend={backend}"]
         code, figures = run_measured(command + (["--memory", LARGE_MEMORY] if large_state else []),
                                      stderr=open(os.path.join(directory, "log"), "w", encoding="utf-8"))

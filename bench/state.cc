@@ -69,67 +69,79 @@ struct Arguments {
   std::string directory;
 };
 
-Status measure_state(const Arguments& arguments) {
-  constexpr size_t kBatch = 4096;
-  auto budget = std::make_shared<StateBudget>();
-  OperatorContext context;
+/// The table that is measured, and its store.
+struct Measured {
   std::unique_ptr<TaskStore> store;
+  KeyedRows rows{sizeof(Counter), 0};
+};
+
+Counter* counter(char* row) { return reinterpret_cast<Counter*>(row); }
+
+Status open_measured(const Arguments& arguments, Measured& measured) {
+  OperatorContext context;
   if (arguments.rocksdb) {
     // As StateResources divides: three fifths for tables, three twentieths for the cache.
-    budget->limit_bytes = static_cast<int64_t>(arguments.budget_mb << 20) / 5 * 3;
     TaskStore::Config config;
+    config.budget = std::make_shared<StateBudget>();
+    config.budget->limit_bytes = static_cast<int64_t>(arguments.budget_mb << 20) / 5 * 3;
     config.directory = arguments.directory;
     config.instance = "bench";
-    config.budget = budget;
     config.memory = make_spill_memory((arguments.budget_mb << 20) * 3 / 20);
     config.key_groups = context.key_groups;
-    MR_ASSIGN(store, TaskStore::make(std::move(config)));
-    context.store = store.get();
+    MR_ASSIGN(measured.store, TaskStore::make(std::move(config)));
+    context.store = measured.store.get();
   }
-  KeyedRows rows(sizeof(Counter), 0);
-  const auto counter = [](char* row) { return reinterpret_cast<Counter*>(row); };
-  MR_TRY(rows.back({"bench", "counters", StateKind::kKeyed, "counter"}, context,
-                   {.save = [](const char* row, ByteWriter& out) { out.put_raw({row, sizeof(Counter)}); },
-                    .load = [&](char* row, ByteReader& in) -> Status {
-                      counter(row)->count = in.get<int64_t>();
-                      counter(row)->sum = in.get<int64_t>();
-                      return {};
-                    },
-                    .drop = [](char*) {}}));
+  return measured.rows.back({"bench", "counters", StateKind::kKeyed, "counter"}, context,
+                            {.save = [](const char* row, ByteWriter& out) { out.put_raw({row, sizeof(Counter)}); },
+                             .load = [](char* row, ByteReader& in) -> Status {
+                               counter(row)->count = in.get<int64_t>();
+                               counter(row)->sum = in.get<int64_t>();
+                               return {};
+                             },
+                             .drop = [](char*) {}});
+}
+
+/// Keys of the next batch, scattered: neighbours in rank are not neighbours in the store.
+void draw_keys(const Arguments& arguments, const Zipf& zipf, Random& random, size_t count, EncodedKeys& keys) {
+  keys.keys.clear();
+  keys.hashes.clear();
+  keys.bytes.resize(count * 9);
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t rank = arguments.zipf ? zipf.draw(random) : random.below(arguments.keys);
+    const uint64_t key = rank * 0x9e3779b97f4a7c15ULL;
+    char* at = keys.bytes.data() + i * 9;
+    *at = 1;
+    std::memcpy(at + 1, &key, sizeof key);
+    keys.keys.emplace_back(at, 9);
+  }
+}
+
+Status measure_state(const Arguments& arguments) {
+  constexpr size_t kBatch = 4096;
+  Measured measured;
+  MR_TRY(open_measured(arguments, measured));
+  const std::unique_ptr<TaskStore>& store = measured.store;
   SeededRandom random(1);
   const Zipf zipf(arguments.zipf ? arguments.keys : 2);
   EncodedKeys keys;
   std::vector<char*> values(kBatch);
   std::vector<uint8_t> inserted(kBatch);
   double cpu_s = 0;
-  const auto begin = std::chrono::steady_clock::now();
-  double making_s = 0;
+  double wall_s = 0;
   for (uint64_t done = 0; done < arguments.rows; done += kBatch) {
-    const auto making = std::chrono::steady_clock::now();
-    keys.keys.clear();
-    keys.hashes.clear();
-    keys.bytes.resize(kBatch * 9);
-    for (size_t i = 0; i < kBatch; ++i) {
-      // Scattered: neighbours in rank are not neighbours in the store.
-      const uint64_t rank = arguments.zipf ? zipf.draw(random) : random.below(arguments.keys);
-      const uint64_t key = rank * 0x9e3779b97f4a7c15ULL;
-      char* at = keys.bytes.data() + i * 9;
-      *at = 1;
-      std::memcpy(at + 1, &key, sizeof key);
-      keys.keys.emplace_back(at, 9);
-    }
-    making_s += std::chrono::duration<double>(std::chrono::steady_clock::now() - making).count();
+    draw_keys(arguments, zipf, random, kBatch, keys);
+    const auto begin = std::chrono::steady_clock::now();
     const double start = process_cpu_s();
     for (const std::string_view key : keys.keys) keys.hashes.push_back(hash64(key));
-    MR_TRY(rows.find_or_insert(keys, {}, values.data(), inserted.data()));
+    MR_TRY(measured.rows.find_or_insert(keys, {}, values.data(), inserted.data()));
     for (char* value : values) {
       counter(value)->count += 1;
       counter(value)->sum += static_cast<int64_t>(done);
     }
     if (store) MR_TRY(store->balance());
     cpu_s += process_cpu_s() - start;
+    wall_s += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
-  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() - making_s;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print(
@@ -153,18 +165,14 @@ uint64_t number_argument(const char* text) {
 }  // namespace millrace
 
 int main(int argc, char** argv) {
-  using namespace millrace;
   if (argc != 7) {
     fmt::print(stderr, "bench_state KEYS ROWS uniform|zipf memory|rocksdb BUDGET_MB DIRECTORY\n");
     return 2;
   }
-  const Arguments arguments{number_argument(argv[1]),
-                            number_argument(argv[2]),
-                            std::string_view(argv[3]) == "zipf",
-                            std::string_view(argv[4]) == "rocksdb",
-                            number_argument(argv[5]),
-                            argv[6]};
-  const Status measured = measure_state(arguments);
+  const millrace::Arguments arguments{millrace::number_argument(argv[1]),  millrace::number_argument(argv[2]),
+                                      std::string_view(argv[3]) == "zipf", std::string_view(argv[4]) == "rocksdb",
+                                      millrace::number_argument(argv[5]),  argv[6]};
+  const millrace::Status measured = millrace::measure_state(arguments);
   if (!measured) fmt::print(stderr, "{}\n", measured.error().to_string());
   return measured ? 0 : 1;
 }
