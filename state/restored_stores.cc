@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/environment.h"
 #include "core/file_system.h"
 #include "core/random.h"
@@ -33,6 +35,10 @@ class LinkedFiles final : public RestoredState {
 
 }  // namespace
 
+bool has_spill_meta(const RestoredStore& store) {
+  return std::ranges::any_of(store.files, [](const RestoredFile& file) { return file.name == kSpillMetaFile; });
+}
+
 RestoredStores::~RestoredStores() {
   stores_.clear();
   if (!directory_.empty()) (void)local_file_system().remove_all(directory_);
@@ -50,6 +56,7 @@ Status RestoredStores::open() const {
   const LinkedFiles linked(files_);
   const std::shared_ptr<SpillMemory> memory = make_spill_memory(kReadCacheBytes);
   for (const RestoredStore& files : found) {
+    if (!has_spill_meta(files)) continue;  // files of something else
     Opened one;
     MR_ASSIGN(one.meta, decode_spill_meta(files));
     SpillStoreOptions options;
@@ -108,6 +115,7 @@ Status RestoredStores::visit(const StateDescriptor& expected, KeyGroupRange grou
 Result<std::vector<SnapshotStateInfo>> RestoredStores::states() const {
   std::vector<SnapshotStateInfo> result;
   for (const RestoredStore& files : files_.stores()) {
+    if (!has_spill_meta(files)) continue;
     MR_ASSIGN(const SpillMeta meta, decode_spill_meta(files));
     for (const SpilledState& held : meta.states) result.push_back({held.state, held.rows, held.bytes});
   }

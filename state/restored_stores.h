@@ -14,6 +14,9 @@
 
 namespace millrace {
 
+/// Whether the files are those of a spill store.
+bool has_spill_meta(const RestoredStore& store);
+
 class RestoredStores {
  public:
   /// `files` outlives this; its stores() are read, and its fetch() used for files that are not on the local disk.

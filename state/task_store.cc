@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 #include "core/file_system.h"
 #include "core/hash.h"
+#include "state/restored_stores.h"
 
 namespace millrace {
 
@@ -152,6 +153,7 @@ Result<std::unique_ptr<TaskStore>> TaskStore::make(Config config) {
 Status TaskStore::find_candidates() {
   if (config_.restored == nullptr) return {};
   for (RestoredStore& files : config_.restored->stores()) {
+    if (!has_spill_meta(files)) continue;
     MR_ASSIGN(SpillMeta meta, decode_spill_meta(files));
     if (meta.key_groups.first != config_.key_groups.first || meta.key_groups.last != config_.key_groups.last) continue;
     candidates_.push_back({std::move(files), std::move(meta)});

@@ -33,8 +33,8 @@ steps:
     key_by: [k]
     aggregate: {{rows: COUNT(*), total: SUM(n)}}
 sinks:
-  windowed: {{type: file, path: {out}/windows, format: {{type: json}}, delivery: exactly_once, input: windows}}
-  totalled: {{type: file, path: {out}/totals, format: {{type: json}}, delivery: exactly_once, input: totals}}
+  windowed: {{type: file, path: {out}/windows/, format: {{type: json}}, delivery: exactly_once, input: windows}}
+  totalled: {{type: file, path: {out}/totals/, format: {{type: json}}, delivery: exactly_once, input: totals}}
 """
 
 
