@@ -97,7 +97,7 @@ sources:
   numbers:
     type: datagen
     rows: 900000
-    rows_per_second: 300000
+    rows_per_second: 100000
     schema: {n: "BIGINT SEQUENCE(0, 899999)", at: "TIMESTAMP(3) AS TO_TIMESTAMP_LTZ(n, 3)"}
     event_time: {column: at}
 steps:
@@ -110,8 +110,15 @@ def test_large_state_and_output_go_up_in_parts_and_come_back(env):
     proxy = env.faulty_s3()
     job, objects = s3_job(env, LARGE, proxy.endpoint)
     job.start()
-    wait_until(lambda: any(path.stat().st_size > 16 << 20 for path in objects.glob("checkpoints/*/chk-*/*.state"))
-               and checkpoints(objects), "a checkpoint of more than 16 MiB")
+
+    def large_checkpoint():
+        """A state file went up in parts, and a checkpoint was completed behind it."""
+        seen = [(method, path.partition("?")) for method, path, _ in list(proxy.seen)]
+        whole = [n for n, (method, (name, _, query)) in enumerate(seen)
+                 if method == "POST" and name.endswith(".state") and query.startswith("uploadId=")]
+        return whole and any(method == "PUT" and name.endswith("_metadata") for method, (name, _, _) in seen[whole[0]:])
+
+    wait_until(large_checkpoint, "a checkpoint of more than 16 MiB")
     job.kill()
     job.run()
     assert '"restored_checkpoint":"0"' not in job.stderr, job.stderr[-1000:]
