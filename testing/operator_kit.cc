@@ -462,7 +462,7 @@ std::vector<std::string> run_operator_case_drawn(const Registry& registry, const
   mode.restore_every = static_cast<uint32_t>(random.below(4));
   mode.rescale = mode.restore_every > 0 && random.below(2) == 0;
   mode.parallelism_max = 2 + static_cast<uint32_t>(random.below(3));
-  mode.spill = random.below(64) == 0;  // costs milliseconds
+  mode.spill = random.below(512) == 0;  // costs milliseconds
   const std::string name = fmt::format("batches of {}, restored every {}{}{}", mode.batch_rows, mode.restore_every,
                                        mode.rescale ? ", rescaled" : "", mode.spill ? ", spilled" : "");
   mode.name = name.c_str();
