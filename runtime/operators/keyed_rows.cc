@@ -91,7 +91,7 @@ Result<char*> KeyedRows::find(uint64_t hash, std::string_view key) {
   bool inserted = false;
   MR_ASSIGN(char* row, insert(hash, key, &inserted));
   if (!inserted) return row;
-  table().erase(hash, key);
+  erase(row);  // and not the table's: that the key was erased before must still reach the store
   return nullptr;
 }
 
