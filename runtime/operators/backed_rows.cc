@@ -140,8 +140,8 @@ Result<size_t> BackedRows::spill(size_t bytes) {
   // Twice round: in the second all rows are unused.
   for (size_t looked = 0; leaving.size() < wanted && looked < 2 * table.size();) {
     const size_t count = table.peek_rows(hand_, page);
-    if (count == 0) hand_ = 0;
-    looked += std::max<size_t>(count, 1);
+    if (count == 0) hand_ = 0;  // the round ends; there are rows, so the next page is not empty
+    looked += count;
     for (size_t i = 0; i < count && leaving.size() < wanted; ++i) {
       char* row = const_cast<char*>(page[i]);
       if (KeyedTable::take_used(row)) continue;
