@@ -96,6 +96,7 @@ void JobMaster::complete(int64_t checkpoint_id) {
   const std::vector<int64_t> subsumed = coordinator_->completed(checkpoint_id, now_ms);
   send(CheckpointCompleted{view_.job_id, view_.attempt, checkpoint_id});
   remove_subsumed(subsumed);
+  verify_restore_ = false;
   view_.checkpoints_completed += 1;
   view_.last_checkpoint_id = checkpoint_id;
   notify_at_ms_ = now_ms + kNotifyAgainMs;

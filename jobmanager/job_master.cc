@@ -124,6 +124,7 @@ DeployJob JobMaster::deployment(std::optional<CheckpointMetadata> restored) cons
     message.restore_checkpoint = restored->checkpoint_id;
     message.restore = std::move(restored->handles);
     message.restore_max_parallelism = restored->max_parallelism;
+    message.restore_verified = verify_restore_;
   }
   return message;
 }
@@ -197,7 +198,17 @@ void JobMaster::on(const TaskFailed& message) {
   failure.message = message.message;
   failure.help = message.help;
   failure.at_ms = config_.clock->wall_ms();
-  fail(std::move(failure), is_permanent(message.error_code));
+  const bool again = is_working_copy(message);
+  fail(std::move(failure), !again && is_permanent(message.error_code));
+}
+
+/// A task that ran and found its state damaged has a bad working copy. The checkpoint may be good: the next attempt
+/// compares its files first, and a second failure of this kind is final.
+bool JobMaster::is_working_copy(const TaskFailed& message) {
+  if (message.error_code != error_info(ErrorCode::kCorruptState).code) return false;
+  const bool ran = std::ranges::any_of(view_.subtasks,
+                                       [&](const TaskView& task) { return task.task == message.task && task.running; });
+  return ran && !std::exchange(verify_restore_, true);
 }
 
 void JobMaster::on(const RestoredSettled& message) {

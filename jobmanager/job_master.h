@@ -124,6 +124,7 @@ class JobMaster {
   void fail(JobFailure failure, bool permanent);
   void fail(const Error& error);
   void restart_or_give_up();
+  bool is_working_copy(const TaskFailed& message);
   void end_when_settled();
   void cancel_attempt();
   void attempt_ended();
@@ -207,6 +208,7 @@ class JobMaster {
   bool stop_requested_ = false;
   bool stop_copied_ = false;
   bool permanent_failure_ = false;
+  bool verify_restore_ = false;  // a task met damaged state, and no checkpoint was completed since
   bool took_back_ = false;
   bool resumable_cancel_ = false;
   bool cancel_when_settled_ = false;

@@ -49,6 +49,7 @@ void for_each_field(DeployJob& m, F&& f) {
   f("restore_checkpoint", m.restore_checkpoint);
   f("restore", m.restore);
   f("restore_max_parallelism", m.restore_max_parallelism);
+  f("restore_verified", m.restore_verified);
   f("until_done", m.until_done);
   f("allow_dropped_state", m.allow_dropped_state);
   f("incarnation", m.incarnation);

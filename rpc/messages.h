@@ -28,6 +28,7 @@ struct DeployJob {
   int64_t restore_checkpoint = 0;  // 0: fresh
   std::vector<SnapshotHandle> restore;
   uint32_t restore_max_parallelism = 0;
+  bool restore_verified = false;  // every file of `restore` is compared with its checksum before it is used
   bool until_done = false;
   bool allow_dropped_state = false;   // restore though the job lacks a step that has state
   uint64_t incarnation = 0;           // random per attempt: in the commit markers of sinks

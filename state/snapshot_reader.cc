@@ -179,6 +179,20 @@ struct RestoredSnapshots::Impl {
     return {};
   }
 
+  /// Files of spill stores with their checksums: names the first that is damaged.
+  [[nodiscard]] Status compare_files() const {
+    std::set<std::string_view> seen;  // after a rescale several tasks share a file
+    for (const RestoredStore& store : stores) {
+      for (const RestoredFile& file : store.files) {
+        if (file.path.empty() || !seen.insert(file.path).second) continue;
+        const Result<FileDigest> found = digest_file(fs, file.path);
+        if (!found) return missing_or(found.error(), file.path);
+        MR_TRY(compare(file, *found));
+      }
+    }
+    return {};
+  }
+
   static std::unexpected<Error> wrong_size(const RestoredFile& file, uint64_t bytes) {
     return snapshot_damage(file.path, fmt::format("{} bytes instead of {}", bytes, file.bytes));
   }
@@ -241,7 +255,11 @@ Status RestoredSnapshots::visit(const StateDescriptor& expected, KeyGroupRange g
       }
     }
   }
-  return impl_->spilled ? impl_->spilled->visit(expected, groups, visitor) : Status{};
+  if (!impl_->spilled) return {};
+  Status visited = impl_->spilled->visit(expected, groups, visitor);
+  // RocksDB noticed it in its own words, in a directory that is gone by the time somebody looks.
+  if (!visited && visited.error().code == ErrorCode::kCorruptState) MR_TRY(impl_->compare_files());
+  return visited;
 }
 
 std::vector<SnapshotStateInfo> RestoredSnapshots::states() const {
@@ -272,16 +290,7 @@ Status RestoredSnapshots::verify() const {
       MR_TRY(file.visit_rows(section, [](uint32_t) { return true; }, kAllSnapshotGroups, nothing));
     }
   }
-  std::set<std::string_view> seen;  // after a rescale several tasks share a file
-  for (const RestoredStore& store : impl_->stores) {
-    for (const RestoredFile& file : store.files) {
-      if (file.path.empty() || !seen.insert(file.path).second) continue;
-      const Result<FileDigest> found = digest_file(impl_->fs, file.path);
-      if (!found) return Impl::missing_or(found.error(), file.path);
-      MR_TRY(Impl::compare(file, *found));
-    }
-  }
-  return {};
+  return impl_->compare_files();
 }
 
 std::vector<RestoredStore> RestoredSnapshots::stores() const { return impl_->stores; }

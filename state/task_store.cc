@@ -95,7 +95,7 @@ class TaskStore::Part final : public SnapshotPart {
   Status write(SnapshotWriter& writer) override {
     MR_ASSIGN(const std::unique_ptr<SpillCheckpoint> checkpoint, store_->checkpoint());
     end_write_back();
-    measure();
+    MR_TRY(measure());
     MR_ASSIGN(const std::unique_ptr<WritableFile> file, local_file_system().create(meta_path_));
     MR_TRY(file->append(encode_spill_meta(meta_)));
     MR_TRY(file->close());
@@ -108,12 +108,14 @@ class TaskStore::Part final : public SnapshotPart {
 
  private:
   /// The store knows bytes by range, and rows only of all states together.
-  void measure() {
+  Status measure() {
     uint64_t total = 0;
     for (SpilledState& held : meta_.states) {
       const std::string prefix = spill_prefix(held.state);
       held.bytes = store_->bytes(prefix, behind_prefix(prefix));
-      held.rows = store_->scan(prefix, behind_prefix(prefix))->valid() ? 1 : 0;
+      const auto rows = store_->scan(prefix, behind_prefix(prefix));
+      MR_TRY(rows->status());
+      held.rows = rows->valid() ? 1 : 0;
       total += held.bytes;
     }
     const auto rows = static_cast<double>(store_->rows());
@@ -122,6 +124,7 @@ class TaskStore::Part final : public SnapshotPart {
       const double share = static_cast<double>(held.bytes) / static_cast<double>(total);
       held.rows = std::max<uint64_t>(1, static_cast<uint64_t>(rows * share));
     }
+    return {};
   }
 
   void end_write_back() {

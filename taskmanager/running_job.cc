@@ -27,6 +27,7 @@ Result<std::shared_ptr<const RestoredState>> restored_state(const TaskManagerCon
                                                             const JobGraph& graph) {
   MR_ASSIGN(auto snapshots, RestoredSnapshots::open(*config.fs, message.job_directory, message.restore,
                                                     graph.settings.max_parallelism));
+  if (message.restore_verified) MR_TRY(snapshots->verify());
   MR_TRY(check_rows_in_flight(snapshots->states(), graph));
   StatePlan plan =
       plan_state({graph.settings.max_parallelism, snapshots->states(), !snapshots->stores().empty()}, graph);

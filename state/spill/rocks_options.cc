@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "state/spill/rocks_faults.h"
+
 namespace millrace {
 
 RocksMemory::RocksMemory(uint64_t cache_bytes) {
@@ -31,6 +33,7 @@ rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory) {
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
 
   rocksdb::Options options;
+  options.env = rocks_env();
   options.create_if_missing = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = 1 << 20;
@@ -52,7 +55,9 @@ rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory) {
 Status rocks_status(const rocksdb::Status& status, const std::string& directory) {
   if (status.ok()) return {};
   if (status.IsCorruption()) {
-    return make_error(ErrorCode::kCorruptState, "the state store " + directory + " is damaged: " + status.ToString());
+    return make_error(
+        ErrorCode::kCorruptState, "the state store " + directory + " is damaged: " + status.ToString(),
+        "check the disk; what a running job has on it is a copy, and it goes on from its last checkpoint");
   }
   if (status.IsNoSpace()) {
     return make_error(ErrorCode::kDiskFull, "no space for the state store " + directory + ": " + status.ToString());

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 
+#include "core/file_copy.h"
 #include "core/file_system.h"
 #include "state/spill/rocks_options.h"
 
@@ -124,6 +125,7 @@ class RocksStore final : public SpillStore {
     const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(options_, db_directory(), &db)
                                                      : rocksdb::DB::Open(options_, db_directory(), &db);
     db_.reset(db);
+    if (opened.IsCorruption() && options.files != nullptr) MR_TRY(compare(*options.files));
     return rocks_status(opened, directory_);
   }
 
@@ -158,7 +160,7 @@ class RocksStore final : public SpillStore {
     const rocksdb::RangePtr range(&from, &to);
     MR_TRY(rocks_status(rocksdb::DeleteFilesInRanges(db_.get(), db_->DefaultColumnFamily(), &range, 1, false),
                         directory_));
-    if (!scan(std::string(begin), std::string(end))->valid()) return {};
+    if (const auto left = scan(std::string(begin), std::string(end)); !left->valid()) return left->status();
     rocksdb::WriteOptions unlogged;
     unlogged.disableWAL = true;
     return rocks_status(db_->DeleteRange(unlogged, db_->DefaultColumnFamily(), from, to), directory_);
@@ -227,15 +229,27 @@ class RocksStore final : public SpillStore {
     return instance_ + "-" + digits + std::string(kSst);
   }
 
+  [[nodiscard]] std::string local_path(const RestoredFile& file) const {
+    const bool shared = number_of(file.name) != 0;
+    return join_path(db_directory(), shared ? file.name.substr(file.name.rfind('-') + 1) : file.name);
+  }
+
   Status fetch(const RestoredState& from, const RestoredStore& store) {
     for (const RestoredFile& file : store.files) {
-      const uint64_t number = number_of(file.name);
-      std::string name = file.name;
-      if (number != 0) {
-        restored_names_[number] = file.name;
-        name = file.name.substr(file.name.rfind('-') + 1);
-      }
-      MR_TRY(from.fetch(file, join_path(db_directory(), name)));
+      if (const uint64_t number = number_of(file.name); number != 0) restored_names_[number] = file.name;
+      MR_TRY(from.fetch(file, local_path(file)));
+    }
+    return {};
+  }
+
+  /// Files that were linked have not been read before: names the one of the checkpoint that is damaged.
+  Status compare(const RestoredStore& store) const {
+    for (const RestoredFile& file : store.files) {
+      if (file.path.empty()) continue;
+      const auto found = digest_file(local_file_system(), local_path(file));
+      if (found && *found == FileDigest{file.bytes, file.checksum}) continue;
+      return make_error(ErrorCode::kCorruptState, file.path + ": the file is missing, or its checksum is another",
+                        "restore an older checkpoint with --restore, or start with --fresh");
     }
     return {};
   }

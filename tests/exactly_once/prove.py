@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Exactly-once output, proven: the example job `fraud-alerts` under live load while everything around it dies.
 
-prove.py [--seconds 300] [--rate 30000] [--seed 1] [--short] [--s3] [--unaligned]
+prove.py [--seconds 300] [--rate 30000] [--seed 1] [--short] [--s3] [--unaligned] [--spill]
 
 The job of configs/examples/fraud_alerts.yaml runs as it is, with checkpoints every second and three more sinks added:
 the purchases into a second topic, into files and into a PostgreSQL table, the alerts into a table. While events come
@@ -9,8 +9,8 @@ live, its process is killed at random moments and inside commits, frozen while a
 longer than the transaction timeout, started at parallelism 1, 3 and 2; the broker is killed and comes back. Readers
 beside it see only prefixes. At the end every output must hold the rows that the feeder calculated by itself, and the
 rows of an undisturbed run. With --s3 checkpoints, segments and files lie on a real S3 server, behind a proxy that loses
-three of a hundred requests or answers; with --unaligned all barriers overtake rows at once. Needs a build with test
-hooks (MILLRACE, default build/dev). Prints what was injected.
+three of a hundred requests or answers; with --unaligned all barriers overtake rows at once; with --spill state has next
+to no memory and lies on disk. Needs a build with test hooks (MILLRACE, default build/dev). Prints what was injected.
 """
 import argparse
 import json
@@ -34,6 +34,7 @@ import kafka  # noqa: E402
 import s3  # noqa: E402
 
 COMMIT_POINTS = ["commit.begin", "commit.inited", "commit.produced", "commit.flushed", "commit.sent", "commit.done"]
+SPILL_BUDGET = "20000"  # bytes
 TIMEOUT_S = 30  # transaction.timeout.ms of the sessions of a lane
 # What is added to the example; its own lines stay as they are.
 MORE_SINKS = """  bought:
@@ -109,6 +110,8 @@ class Proof:
 
     def environment(self):
         more = {**s3.KEYS, "MILLRACE_S3_ENDPOINT": self.proxy.endpoint} if self.proxy else {}
+        if self.options.spill:
+            more["MILLRACE_STATE_BUDGET"] = SPILL_BUDGET
         return {"KAFKA_BROKERS": self.broker.address, "PG_DSN": self.database.dsn, **more}
 
     def start(self, *arguments, crash_at=None):
@@ -116,6 +119,8 @@ class Proof:
         self.job.environment["MILLRACE_CRASH_AT"] = crash_at or ""
         if unaligned_checkpoint(self.directory / "job" / "checkpoints" / "fraud-alerts"):
             self.injected["starts from an unaligned checkpoint"] += 1
+        if list((self.directory / "job" / "checkpoints").glob("*/shared/*.sst")):
+            self.injected["starts with state in files of the spill store"] += 1
         unaligned = ["--set", "settings.checkpoint.unaligned_after=0s"] if self.options.unaligned else []
         self.job.start("--set", "settings.checkpoint.interval=1s", *unaligned, "--set",
                        f"settings.parallelism={self.parallelism[0]}", *arguments)
@@ -365,6 +370,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="about a minute: a few of each, without the downtime")
     parser.add_argument("--s3", action="store_true", help="checkpoints and files on S3")
     parser.add_argument("--unaligned", action="store_true", help="barriers overtake rows in every checkpoint")
+    parser.add_argument("--spill", action="store_true", help="state has 20 kB of memory, the rest lies on disk")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
     if options.short:

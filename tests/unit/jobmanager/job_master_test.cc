@@ -95,6 +95,42 @@ TEST_CASE("A permanent error is not repeated") {
   REQUIRE(job.master->view().failure->step == "in");
 }
 
+TEST_CASE("Damaged state of a running task is tried again once, from files that are compared first") {
+  MasterFixture job;
+  job.restart_attempts = 100;
+  job.start();
+  job.tasks_run();
+  job.pass_ms(1000);
+  job.acknowledge(job.triggered());
+  REQUIRE_FALSE(job.deployed().restore_verified);
+  job.fail_task("E0402");
+  job.cancelled();
+  job.pass_ms(50);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  REQUIRE(job.deployed().restore_verified);
+
+  job.tasks_run();
+  job.pass_ms(1000);
+  job.acknowledge(job.triggered());  // from here on it counts anew
+  job.fail_task("E0402");
+  job.cancelled();
+  job.pass_ms(50);
+  REQUIRE(job.master->state() == JobState::kRunning);
+  job.tasks_run();
+  job.fail_task("E0402");
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFailed);
+}
+
+TEST_CASE("A damaged checkpoint is not restored again") {
+  MasterFixture job;
+  job.restart_attempts = 100;
+  job.start();
+  job.fail_task("E0402");
+  job.cancelled();
+  REQUIRE(job.master->state() == JobState::kFailed);
+}
+
 TEST_CASE("A bounded job ends with a final checkpoint, and its next run starts afresh") {
   MasterFixture job;
   job.start();
