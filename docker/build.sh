@@ -10,8 +10,8 @@ root=$context/root
 mkdir -p "$root/opt/millrace/bin" "$root/opt/millrace/lib" "$root/etc/ssl/certs" "$root/usr/share"
 strip -o "$root/opt/millrace/bin/millrace" "$binary"
 # What the base image has stays out: glibc, and what its own apt is linked with.
-of_base='libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*|libstdc\+\+|libgcc_s'
-of_base+='|libz|libbz2|liblz4|libzstd|libgnutls|libnettle|libhogweed|libgmp|libp11-kit|libtasn1|libunistring|libidn2|libffi'
+of_base='libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*|libstdc\+\+|libgcc_s|libz|libbz2|liblz4|libzstd'
+of_base+='|libgnutls|libnettle|libhogweed|libgmp|libp11-kit|libtasn1|libunistring|libidn2|libffi'
 ldd "$binary" | awk '$3 ~ /^\// { print $3 }' |
   grep -vE "/($of_base)\.so" |
   xargs -I{} cp -L {} "$root/opt/millrace/lib/"
