@@ -35,6 +35,7 @@ import s3  # noqa: E402
 
 COMMIT_POINTS = ["commit.begin", "commit.inited", "commit.produced", "commit.flushed", "commit.sent", "commit.done"]
 SPILL_BUDGET = "20000"  # bytes
+SPILLED_STARTS = "starts with state in files of the spill store"
 TIMEOUT_S = 30  # transaction.timeout.ms of the sessions of a lane
 # What is added to the example; its own lines stay as they are.
 MORE_SINKS = """  bought:
@@ -120,7 +121,7 @@ class Proof:
         if unaligned_checkpoint(self.directory / "job" / "checkpoints" / "fraud-alerts"):
             self.injected["starts from an unaligned checkpoint"] += 1
         if list((self.directory / "job" / "checkpoints").glob("*/shared/*.sst")):
-            self.injected["starts with state in files of the spill store"] += 1
+            self.injected[SPILLED_STARTS] += 1
         unaligned = ["--set", "settings.checkpoint.unaligned_after=0s"] if self.options.unaligned else []
         self.job.start("--set", "settings.checkpoint.interval=1s", *unaligned, "--set",
                        f"settings.parallelism={self.parallelism[0]}", *arguments)
@@ -234,6 +235,7 @@ class Proof:
         expected = read_expected(plain)
         self.finish(expected)
         self.reader.close()
+        assert not self.options.spill or self.injected[SPILLED_STARTS] > 0, "nothing was ever spilled"
         self.compare(expected)
         self.compare_undisturbed(len(expected["alerts"]))
         self.report(events, expected)
