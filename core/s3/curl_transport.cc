@@ -52,7 +52,10 @@ bool lasting(CURLcode code) {
 
 CurlHeaders header_list(const S3HttpRequest& request) {
   curl_slist* list = nullptr;
-  for (const auto& [name, value] : request.headers) list = curl_slist_append(list, (name + ": " + value).c_str());
+  for (const auto& [name, value] : request.headers) {
+    const std::string line = std::string(name).append(": ").append(value);
+    list = curl_slist_append(list, line.c_str());
+  }
   // Off: curl's own waits for a go-ahead and guesses at the type of the body.
   list = curl_slist_append(list, "Expect:");
   list = curl_slist_append(list, "Content-Type: application/octet-stream");

@@ -63,8 +63,8 @@ std::string s3_authorization(const S3SigningInput& input, const S3Credentials& c
   std::string canonical;
   std::string names;
   for (const auto& [name, value] : headers) {
-    canonical += name + ":" + value + "\n";
-    names += (names.empty() ? "" : ";") + name;
+    canonical.append(name).append(":").append(value).append("\n");
+    names.append(names.empty() ? "" : ";").append(name);
   }
   const std::string request = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", input.method, input.path, input.query, canonical,
                                           names, input.payload_sha256);
