@@ -175,21 +175,40 @@ Result<TaskStore::Registered> TaskStore::add(const StateDescriptor& state, Spill
   if (store_ == nullptr) {
     for (const Candidate& candidate : candidates_) {
       if (std::ranges::none_of(candidate.meta.states, holds)) continue;
-      MR_TRY(open_store(&candidate.files));
-      held_ = candidate.meta.states;
+      MR_TRY(go_on_from(candidate));
       break;
     }
   }
   result.holds = std::ranges::any_of(held_, holds);
+  // Rows of another layout come converted, one by one; what the store has of them must not be found.
+  if (!result.holds && !held_.empty()) MR_TRY(drop_all(result.prefix));
   owners_.push_back({{state, key}, result.prefix, &owner});
   return result;
+}
+
+Status TaskStore::go_on_from(const Candidate& candidate) {
+  MR_TRY(open_store(&candidate.files));
+  held_ = candidate.meta.states;
+  for (const Owner& owner : owners_) MR_TRY(drop_all(owner.prefix));  // they came before: it does not hold them
+  for (const std::string& prefix : scratch_) MR_TRY(drop_all(prefix));
+  return {};
+}
+
+Status TaskStore::drop_all(const std::string& prefix) { return store_->drop(prefix, behind_prefix(prefix)); }
+
+Result<std::string> TaskStore::add_scratch(const StateDescriptor& state, std::string_view name) {
+  StateDescriptor own = state;
+  own.name.append(1, '\0').append(name);
+  scratch_.push_back(spill_prefix(own));
+  if (!held_.empty()) MR_TRY(drop_all(scratch_.back()));
+  return scratch_.back();
 }
 
 Status TaskStore::registered() {
   for (const SpilledState& held : held_) {
     const std::string prefix = spill_prefix(held.state);
     if (std::ranges::any_of(owners_, [&](const Owner& owner) { return owner.prefix == prefix; })) continue;
-    MR_TRY(store_->drop(prefix, behind_prefix(prefix)));
+    MR_TRY(drop_all(prefix));
   }
   held_.clear();
   candidates_.clear();
@@ -243,6 +262,19 @@ Status TaskStore::balance() {
     mine -= static_cast<int64_t>(freed);
   }
   count(std::max<int64_t>(mine, 0));
+  return {};
+}
+
+Status TaskStore::balance(SpillableState& owner) {
+  const int64_t limit = config_.budget->limit_bytes;
+  const int64_t mine = static_cast<int64_t>(owner.memory_bytes());
+  int64_t others = 0;
+  for (const Owner& other : owners_) others += other.owner == &owner ? 0 : static_cast<int64_t>(other.owner->memory_bytes());
+  count(others + mine);
+  const int64_t over = config_.budget->used_bytes.load(std::memory_order_relaxed) - limit;
+  if (over <= 0 || config_.backend == StateBackend::kMemory || writing_back()) return {};
+  MR_TRY(owner.spill(static_cast<size_t>(std::min(over + limit / 8, mine))));
+  count(others + static_cast<int64_t>(owner.memory_bytes()));
   return {};
 }
 

@@ -84,6 +84,8 @@ class TaskStore {
   };
   Result<Registered> add(const StateDescriptor& state, SpilledStateKey key, SpillableState& owner);
   void remove(SpillableState& owner);
+  /// The prefix of rows that are of this run only: no restored store has any.
+  Result<std::string> add_scratch(const StateDescriptor& state, std::string_view name);
 
   /// All states are registered: what the restored store holds beside them is dropped.
   Status registered();
@@ -96,6 +98,8 @@ class TaskStore {
 
   /// Counts memory, and spills what is over the budget. Between two steps of the chain.
   Status balance();
+  /// The same for one state only, for owners in the midst of a long call: the others may have rows in hand.
+  Status balance(SpillableState& owner);
   /// A snapshot is still writing rows back: nothing may be spilled.
   [[nodiscard]] bool writing_back() const { return writing_back_->load(std::memory_order_acquire) > 0; }
   /// So far over the budget that the task must not take more rows before the write-back has ended.
@@ -119,11 +123,14 @@ class TaskStore {
   };
   Status find_candidates();
   Status open_store(const RestoredStore* files);
+  Status go_on_from(const Candidate& candidate);
+  Status drop_all(const std::string& prefix);
   void count(int64_t bytes);
 
   Config config_;
   std::shared_ptr<SpillStore> store_;  // shared with parts of snapshots
   std::vector<Owner> owners_;
+  std::vector<std::string> scratch_;   // prefixes
   std::vector<Candidate> candidates_;  // stores of a checkpoint that may be this task's former ones
   std::vector<SpilledState> held_;     // by the store that was restored
   std::shared_ptr<std::atomic<int>> writing_back_ = std::make_shared<std::atomic<int>>(0);

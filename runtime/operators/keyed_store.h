@@ -1,71 +1,57 @@
-// Keyed state of operators that keep whole objects per key (joins, sorts, top, patterns): a hash map from encoded keys
-// to T, captured row by row at a barrier. For accumulators of fixed width there is state/keyed_table.h. T says how it
-// is stored: `static void save(const T&, ByteWriter&)` and `static bool load(ByteReader&, T&)` in Codec.
+// Keyed state of operators that keep whole objects per key (joins, sorts, top, patterns): T by encoded key, in memory
+// first and in the task's store behind it (runtime/operators/object_store.h). For accumulators of fixed width there is
+// runtime/operators/keyed_rows.h. T says how it is stored: `static void save(const T&, ByteWriter&)` and `static bool
+// load(ByteReader&, T&)` in Codec; load() gets a T{}.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
-#include "core/bytes.h"
-#include "core/hash.h"
-#include "data/key_format.h"
-#include "runtime/spi/operator.h"
-#include "state/snapshot.h"
+#include "runtime/operators/object_store.h"
 
 namespace millrace {
 
 template <class T, class Codec>
-class KeyedStore {
+class KeyedStore final : public ObjectStore {
  public:
-  explicit KeyedStore(StateDescriptor state) : state_(std::move(state)) {}
+  using ObjectStore::ObjectStore;
+  using Visit = std::function<Status(const std::string& key, const T& value)>;
 
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view key) const { return hash64(key); }
-  };
-  using Map = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
-
-  T* find(std::string_view key) {
-    const auto found = map_.find(key);
-    return found == map_.end() ? nullptr : &found->second;
-  }
-  T& at(std::string_view key) {
-    if (T* value = find(key)) return *value;
-    return map_.emplace(std::string(key), T{}).first->second;
-  }
-  void erase(std::string_view key) {
-    if (const auto found = map_.find(key); found != map_.end()) map_.erase(found);
-  }
-  Map& map() { return map_; }
-
-  SnapshotPartPtr snapshot(uint32_t max_parallelism) const {
-    auto part = std::make_unique<RowsSnapshot>(state_);
-    for (const auto& [key, value] : map_) {
-      ByteWriter out;
-      Codec::save(value, out);
-      part->add(key_group_of(hash64(key), max_parallelism), key, out.take());
-    }
-    return part;
+  /// In open(). `visit` and `timers`: see ObjectStore::open_objects.
+  Status open(const OperatorContext& context, std::vector<KeyTimers*> timers = {}, const Visit& visit = {}) {
+    if (!visit) return open_objects(context, std::move(timers), {});
+    return open_objects(context, std::move(timers), [&visit](StoredObject& object) {
+      return visit(object.key(), static_cast<const Object&>(object).value);
+    });
   }
 
-  Status restore(const OperatorContext& context) {
-    if (context.restored == nullptr) return {};
-    return context.restored->visit(state_, context.key_groups, context.subtask, context.parallelism,
-                                   [&](uint32_t, std::string_view key, std::string_view value) -> Status {
-                                     ByteReader in(value);
-                                     if (!Codec::load(in, at(key)) || !in.done()) {
-                                       return make_error(ErrorCode::kCorruptState,
-                                                         "a row of state `" + state_.name + "` cannot be read");
-                                     }
-                                     return {};
-                                   });
+  /// nullptr: absent.
+  Result<T*> find(std::string_view key) { return value_of(find_object(key, true)); }
+  /// For reading only: the object does not count as changed.
+  Result<const T*> peek(std::string_view key) {
+    MR_ASSIGN(const T* value, value_of(find_object(key, false)));
+    return value;
   }
+  Result<T*> at(std::string_view key) { return value_of(object_at(key)); }
+  void erase(std::string_view key) { erase_object(key); }
 
  private:
-  StateDescriptor state_;
-  Map map_;
+  struct Object final : StoredObject {
+    using StoredObject::StoredObject;
+    T value{};
+    void save(ByteWriter& out) const override { Codec::save(value, out); }
+    bool load(ByteReader& in) override { return Codec::load(in, value); }
+    void clear() override { value = T{}; }
+  };
+  static Result<T*> value_of(const Result<StoredObject*>& found) {
+    if (!found) return std::unexpected(found.error());
+    return *found == nullptr ? nullptr : &static_cast<Object*>(*found)->value;
+  }
+  [[nodiscard]] std::unique_ptr<StoredObject> make(std::string key) const override {
+    return std::make_unique<Object>(std::move(key));
+  }
 };
 
 }  // namespace millrace

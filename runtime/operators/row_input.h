@@ -25,9 +25,13 @@ class RowInput {
   RowInput(SchemaPtr schema, std::vector<uint32_t> keys) : schema_(std::move(schema)), keys_(std::move(keys)) {}
 
   [[nodiscard]] bool at_start() const { return position_ == 0; }
-  /// False at the end of the batch; the next call begins a new one.
+  /// At the start of a batch; answers its keys.
+  const std::vector<std::string_view>& start(const Batch& batch) {
+    encode_keys(batch, *schema_, keys_, encoded_);
+    return encoded_.keys;
+  }
+  /// False at the end of the batch; then the next one is started.
   bool next(const Batch& batch, InputRow& out) {
-    if (position_ == 0) encode_keys(batch, *schema_, keys_, encoded_);
     if (position_ >= batch.selected()) {
       position_ = 0;
       return false;

@@ -36,17 +36,17 @@ class RunningBase : public Operator {
         table_(static_cast<uint32_t>(sizeof(RunningRow)) + aggregates->bytes(), 0),
         rows_(config_, aggregates, std::move(output)),
         builder_(config_->output),
-        history_(StateDescriptor{}) {}
+        history_(nullptr) {}
 
   Status open(const OperatorContext& context) override {
     context_ = context;
     state_ = context.state("aggregate");
     progress_state_ = context.state("aggregate_progress", StateKind::kSplit);
-    if (running_->history) history_ = RowHistory(context.state("aggregate_rows"));
+    if (running_->history) history_ = std::make_unique<RowHistory>(context.state("aggregate_rows"));
     rows_.open(context);
     MR_TRY(table_.back(state_, context, codec()));
+    if (history_) MR_TRY(history_->open(context));
     if (context.restored == nullptr) return {};
-    if (running_->history) MR_TRY(history_.restore(context));
     return restore_progress(progress_state_, context, watermark_, rows_.arrival());
   }
 
@@ -80,7 +80,7 @@ class RunningBase : public Operator {
   Result<std::vector<SnapshotPartPtr>> snapshot() override {
     std::vector<SnapshotPartPtr> parts;
     parts.push_back(table_.snapshot(state_, context_.max_parallelism, codec().save));
-    if (running_->history) parts.push_back(history_.snapshot(context_.max_parallelism));
+    if (history_) parts.push_back(history_->snapshot());
     parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
     return parts;
   }
@@ -97,6 +97,7 @@ class RunningBase : public Operator {
     const size_t count = rows_.rows().size();
     found_.resize(count);
     inserted_.assign(count, 0);
+    if (history_) MR_TRY(history_->prefetch(rows_.keys().keys));
     if (count == 0) return {};
     MR_TRY(table_.find_or_insert(rows_.keys(), {}, found_.data(), inserted_.data()));
     for (size_t i = 0; i < count; ++i) {
@@ -107,7 +108,7 @@ class RunningBase : public Operator {
   }
 
   void forget(char* row) {
-    if (running_->history) history_.erase(table_.key(row));
+    if (history_) history_->erase(table_.key(row));
     aggregates_->drop(running_state(row), table_.blobs());
     table_.erase(row);
   }
@@ -172,7 +173,7 @@ class RunningBase : public Operator {
   bool started_ = false;
 
  protected:
-  RowHistory history_;  // used with running_->history only
+  std::unique_ptr<RowHistory> history_;  // null: running_->history is false
 };
 
 /// Results of some keys, and which of them are there to see.
@@ -193,7 +194,7 @@ class ChangelogAggregate final : public RunningBase {
     // -U and -D are the odd kinds.
     const auto taken_back = [&](size_t i) { return (static_cast<uint8_t>(batch.kind(rows_.rows()[i])) & 1U) != 0; };
     anew_.assign(touched_.size(), 0);
-    for (size_t i = 0; running_->history && i < found_.size(); ++i) {
+    for (size_t i = 0; history_ && i < found_.size(); ++i) {
       if (taken_back(i)) anew_[static_cast<size_t>(running_row(found_[i]).position)] = 1;
     }
     for (size_t i = 0; i < found_.size(); ++i) {
@@ -202,8 +203,8 @@ class ChangelogAggregate final : public RunningBase {
       held.rows += taken_back(i) ? -1 : 1;
     }
     rows_.flush(batch, table_.blobs());
-    if (running_->history) {
-      for (size_t i = 0; i < found_.size(); ++i) remember(batch, i, taken_back(i));
+    if (history_) {
+      for (size_t i = 0; i < found_.size(); ++i) MR_TRY(remember(batch, i, taken_back(i)));
       for (size_t i = 0; i < touched_.size(); ++i) {
         if (anew_[i] != 0) MR_TRY(compute_anew(touched_[i]));
       }
@@ -233,15 +234,17 @@ class ChangelogAggregate final : public RunningBase {
   }
 
  private:
-  void remember(const Batch& batch, size_t i, bool taken_back) {
+  Status remember(const Batch& batch, size_t i, bool taken_back) {
     std::string bytes;
     encode_row(batch, rows_.rows()[i], bytes);
-    std::vector<std::string>& kept = history_.at(rows_.key(i)).rows;
+    MR_ASSIGN(KeyHistory * history, history_->at(rows_.key(i)));
+    std::vector<std::string>& kept = history->rows;
     if (!taken_back) {
       kept.push_back(std::move(bytes));
     } else if (const auto row = std::ranges::find(kept, bytes); row != kept.end()) {
       kept.erase(row);
     }
+    return {};
   }
 
   /// The accumulators of a key from the rows that are left.
@@ -254,7 +257,8 @@ class ChangelogAggregate final : public RunningBase {
     std::vector<std::shared_ptr<Column>> columns;
     for (const Field& field : config_->input->fields) columns.push_back(make_column(*field.type));
     std::vector<uint32_t> numbers;
-    for (const std::string& bytes : history_.at(table_.key(row)).rows) {
+    MR_ASSIGN(const KeyHistory* history, history_->at(table_.key(row)));
+    for (const std::string& bytes : history->rows) {
       if (!decode_row(bytes, columns, *arena)) return make_error(ErrorCode::kCorruptState, "a kept row is damaged");
       numbers.push_back(left.rows++);
     }

@@ -37,6 +37,7 @@ class BroadcastOperator final : public Operator {
   }
 
   Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
+    if (input_.at_start()) input_.start(side, batch);
     if (side == kRulesSide) {
       JoinInputRow in;
       while (input_.next(side, batch, in)) keep(in);

@@ -49,9 +49,8 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
 
   /// A candidate at the watermark itself is still to come.
   [[nodiscard]] int64_t hold_back(int64_t watermark) const override {
-    if (config_->last || !config_->event_time || timers_.empty() || timers_.begin()->first > watermark)
-      return watermark;
-    return timers_.begin()->first - 1;
+    if (config_->last || !config_->event_time || timers_.empty() || timers_.next() > watermark) return watermark;
+    return timers_.next() - 1;
   }
 
  protected:
@@ -61,7 +60,7 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    DedupState* state = store_->find(key);
+    MR_ASSIGN(DedupState * state, store_->find(key));
     if (state == nullptr) return {};
     if (!state->closed && state->time == time) {
       MR_TRY(kept_.add(state->bytes, state->time));
@@ -74,10 +73,14 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
     return {};
   }
 
-  void timers_of(const std::string& key, DedupState& state) override {
+  void timers_of(const std::string& key, const DedupState& state) override {
     if (config_->last) return;
     if (!state.closed) set_timer(state.time, key);
     if (state.closed && config_->within_ms > 0) set_timer(open_again(state), key);
+  }
+
+  [[nodiscard]] bool has_timers() const override {
+    return !config_->last && (config_->event_time || config_->within_ms > 0);
   }
 
   [[nodiscard]] bool full() const override { return kept_.full(); }
@@ -89,11 +92,12 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
   }
 
   Status take_first(const Batch& batch, const InputRow& in) {
-    DedupState& state = store_->at(in.key);
-    if (state.closed && (config_->within_ms == 0 || in.time < open_again(state))) return {};
-    state.closed = true;
-    state.time = in.time;
-    if (config_->within_ms > 0) set_timer(open_again(state), in.key);
+    MR_ASSIGN(const DedupState* held, store_->peek(in.key));
+    if (held != nullptr && held->closed && (config_->within_ms == 0 || in.time < open_again(*held))) return {};
+    MR_ASSIGN(DedupState * state, store_->at(in.key));
+    state->closed = true;
+    state->time = in.time;
+    if (config_->within_ms > 0) set_timer(open_again(*state), in.key);
     std::string bytes;
     encode_row(batch, in.row, bytes);
     return kept_.add(bytes, in.time);
@@ -104,12 +108,12 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
       count_late();
       return {};
     }
-    DedupState* held = store_->find(in.key);
+    MR_ASSIGN(const DedupState* held, store_->peek(in.key));
     if (held != nullptr && held->closed && (config_->within_ms == 0 || in.time < open_again(*held))) return {};
     if (held != nullptr && !held->closed && held->time <= in.time) return {};
-    DedupState& state = store_->at(in.key);
-    state = {false, in.time, {}};
-    encode_row(batch, in.row, state.bytes);
+    MR_ASSIGN(DedupState * state, store_->at(in.key));
+    *state = {false, in.time, {}};
+    encode_row(batch, in.row, state->bytes);
     set_timer(in.time, in.key);
     return {};
   }
@@ -117,9 +121,10 @@ class DedupOperator final : public TimedRows<DedupState, DedupCodec> {
   Status take_last(const Batch& batch, const InputRow& in) {
     std::string bytes;
     encode_row(batch, in.row, bytes);
-    DedupState* held = store_->find(in.key);
+    MR_ASSIGN(DedupState * held, store_->find(in.key));
     if (held == nullptr) {
-      store_->at(in.key) = {false, in.time, bytes};
+      MR_ASSIGN(held, store_->at(in.key));
+      *held = {false, in.time, bytes};
       return kept_.add(bytes, in.time);
     }
     if (config_->event_time && in.time < held->time) return {};

@@ -23,9 +23,14 @@ class JoinInput {
  public:
   explicit JoinInput(const JoinConfig& config) : config_(config) {}
 
-  /// The next row of the batch; false at its end, after which the next call begins a new batch.
+  [[nodiscard]] bool at_start() const { return position_ == 0; }
+  /// At the start of a batch; answers its keys.
+  const std::vector<std::string_view>& start(uint32_t side, const Batch& batch) {
+    encode_keys(batch, *config_.inputs[side], config_.keys[side], keys_);
+    return keys_.keys;
+  }
+  /// The next row of the started batch; false at its end.
   bool next(uint32_t side, const Batch& batch, JoinInputRow& out) {
-    if (position_ == 0) encode_keys(batch, *config_.inputs[side], config_.keys[side], keys_);
     if (position_ >= batch.selected()) {
       position_ = 0;
       return false;

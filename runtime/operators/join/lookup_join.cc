@@ -121,6 +121,7 @@ class LookupJoin final : public Operator {
   [[nodiscard]] int64_t now_ms() const { return context_.clock != nullptr ? context_.clock->wall_ms() : 0; }
 
   void take(const Batch& batch) {
+    if (input_.at_start()) input_.start(0, batch);
     JoinInputRow in;
     while (input_.next(0, batch, in)) {
       WaitingRow row;

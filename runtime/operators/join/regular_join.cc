@@ -46,7 +46,8 @@ class RegularJoin final : public StoredJoin<RegularState, RegularCodec> {
       if (!config_->keeps(static_cast<int>(side))) return {};
       return alone(side, in.row, adds ? RowKind::kInsert : RowKind::kDelete, in.row.time);
     }
-    RegularState& state = store_->at(in.key);
+    MR_ASSIGN(RegularState * held, store_->at(in.key));
+    RegularState& state = *held;
     in.row.stored_ms = context_.clock != nullptr ? context_.clock->wall_ms() : 0;
     if (config_->ttl_ms > 0) expire(state, in.row.stored_ms);
     MR_TRY(adds ? add(side, in.row, state) : remove(side, in.row, state));

@@ -3,14 +3,14 @@
 // row which is late before a restore is late behind it. Task's thread.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "runtime/operators/fire_keys.h"
 #include "runtime/operators/join/input.h"
+#include "runtime/operators/key_timers.h"
 #include "runtime/operators/keyed_store.h"
 #include "runtime/operators/window/progress.h"
 
@@ -26,14 +26,21 @@ class StoredJoin : public Operator {
     context_ = context;
     store_ = std::make_unique<Store>(context.state(state_));
     progress_ = context.state(state_ + "_progress", StateKind::kSplit);
+    typename Store::Visit visit;
+    if (has_timers()) {
+      visit = [this](const std::string& key, const State& state) -> Status {
+        timers_of(key, state);
+        return {};
+      };
+    }
+    MR_TRY(store_->open(context, {&timers_}, visit));
     if (context.restored == nullptr) return {};
-    MR_TRY(store_->restore(context));
-    for (const auto& [key, state] : store_->map()) timers_of(key, state);
     uint64_t arrival = 0;
     return restore_progress(progress_, context, watermark_, arrival);
   }
 
   Result<Flow> process(uint32_t side, Batch& batch, Output& out) override {
+    if (input_.at_start()) MR_TRY(store_->prefetch(input_.start(side, batch)));
     JoinInputRow in;
     while (input_.next(side, batch, in)) {
       MR_TRY(take(side, in));
@@ -51,26 +58,18 @@ class StoredJoin : public Operator {
     if (watermark <= watermark_ && watermark_ != kWatermarkMin && !advancing_) return Flow::kNeedInput;
     advancing_ = true;
     watermark_ = watermark;
-    while (!timers_.empty() && timers_.begin()->first <= watermark) {
-      auto& [time, keys] = *timers_.begin();
-      while (!keys.empty()) {
-        if (pairs_->full()) {
-          MR_TRY(pairs_->flush(out));
-          return Flow::kMoreOutput;
-        }
-        MR_TRY(fire(*keys.begin(), time));
-        keys.erase(keys.begin());
-      }
-      timers_.erase(timers_.begin());
-    }
+    MR_ASSIGN(const bool fired,
+              fire_keys(timers_, *store_, watermark, [this] { return pairs_->full(); },
+                        [this](const std::string& key, int64_t time) { return fire(key, time); }));
     MR_TRY(pairs_->flush(out));
+    if (!fired) return Flow::kMoreOutput;
     advancing_ = false;
     return Flow::kNeedInput;
   }
 
   Result<std::vector<SnapshotPartPtr>> snapshot() override {
     std::vector<SnapshotPartPtr> parts;
-    parts.push_back(store_->snapshot(context_.max_parallelism));
+    parts.push_back(store_->snapshot());
     parts.push_back(snapshot_progress(progress_, context_.subtask, watermark_, 0));
     return parts;
   }
@@ -82,8 +81,10 @@ class StoredJoin : public Operator {
   virtual Status fire(const std::string& /*key*/, int64_t /*time*/) { return {}; }
   /// After a restore: sets the timers of a key again.
   virtual void timers_of(const std::string& /*key*/, const State& /*state*/) {}
+  /// Without timers a restore need not look at the keys.
+  [[nodiscard]] virtual bool has_timers() const { return false; }
 
-  void set_timer(int64_t time, std::string_view key) { timers_[time].emplace(key); }
+  void set_timer(int64_t time, std::string_view key) { timers_.set(time, key); }
   /// A row without a partner.
   Status alone(uint32_t side, const JoinRow& row, RowKind kind, int64_t time) {
     return pairs_->add(side == 0 ? JoinPair{&row, nullptr} : JoinPair{nullptr, &row}, time, kind);
@@ -101,7 +102,7 @@ class StoredJoin : public Operator {
   JoinInput input_;
   std::string state_;
   StateDescriptor progress_;
-  std::map<int64_t, std::set<std::string, std::less<>>> timers_;
+  KeyTimers timers_;
 };
 
 }  // namespace millrace

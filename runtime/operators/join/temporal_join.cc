@@ -54,14 +54,12 @@ class TemporalJoin final : public StoredJoin<TemporalState, TemporalCodec> {
 
  private:
   Status take(uint32_t side, JoinInputRow& in) override {
-    if (side == 1) {
-      add_version(in);
-      return {};
-    }
+    if (side == 1) return add_version(in);
     if (in.null_key) return config_->keeps_left() ? alone(0, in.row, RowKind::kInsert, in.row.time) : Status{};
     const int64_t time = in.row.time;
     set_timer(time, in.key);
-    store_->at(in.key).waiting.emplace(time, std::move(in.row));
+    MR_ASSIGN(TemporalState * state, store_->at(in.key));
+    state->waiting.emplace(time, std::move(in.row));
     return {};
   }
 
@@ -69,14 +67,18 @@ class TemporalJoin final : public StoredJoin<TemporalState, TemporalCodec> {
     for (const auto& [time, row] : state.waiting) set_timer(time, key);
   }
 
-  void add_version(JoinInputRow& in) {
-    if (in.null_key || in.kind == RowKind::kUpdateBefore) return;  // the row behind -U is its successor's business
+  [[nodiscard]] bool has_timers() const override { return true; }
+
+  Status add_version(JoinInputRow& in) {
+    if (in.null_key || in.kind == RowKind::kUpdateBefore) return {};  // the row behind -U is its successor's business
     const int64_t time = in.row.time;
-    store_->at(in.key).versions[time] = {std::move(in.row), in.kind == RowKind::kDelete};
+    MR_ASSIGN(TemporalState * state, store_->at(in.key));
+    state->versions[time] = {std::move(in.row), in.kind == RowKind::kDelete};
+    return {};
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    TemporalState* state = store_->find(key);
+    MR_ASSIGN(TemporalState * state, store_->find(key));
     if (state == nullptr) return {};
     auto newer = state->versions.upper_bound(time);
     const JoinRow* version = nullptr;

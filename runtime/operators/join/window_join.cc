@@ -60,20 +60,34 @@ class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
         if (config_->keeps(static_cast<int>(side))) MR_TRY(hold_alone(side, in, end));
         continue;
       }
-      store_->at(in.key)[end].rows[side].push_back(in.row);
-      set_timer(end - 1, in.key);
+      MR_TRY(hold(side, in, end, in.key));
     }
     if (late && !kept && context_.metrics.late_records) context_.metrics.late_records->add(1);
     return {};
   }
 
-  /// A row with a NULL key waits for its window's end under a key of its own, where no partner comes.
-  Status hold_alone(uint32_t side, const JoinInputRow& in, int64_t end) {
-    const std::string key = std::string(in.key) + (side == 0 ? "L" : "R");
-    store_->at(key)[end].rows[side].push_back(in.row);
+  Status hold(uint32_t side, const JoinInputRow& in, int64_t end, std::string_view key) {
+    MR_ASSIGN(WindowState * windows, store_->at(key));
+    (*windows)[end].rows[side].push_back(in.row);
     set_timer(end - 1, key);
     return {};
   }
+
+  /// A row with a NULL key waits for its window's end under a key of its own, where no partner comes.
+  Status hold_alone(uint32_t side, const JoinInputRow& in, int64_t end) {
+    return hold(side, in, end, lone_key(side, in.key));
+  }
+
+  /// Of the same key group: state lives where the rows of its key go.
+  [[nodiscard]] std::string lone_key(uint32_t side, std::string_view key) const {
+    const auto group = [this](std::string_view of) { return key_group_of(hash64(of), context_.max_parallelism); };
+    const std::string begin = std::string(key) + (side == 0 ? "L" : "R");
+    std::string result = begin;
+    for (uint32_t number = 1; group(result) != group(key); ++number) result = begin + std::to_string(number);
+    return result;
+  }
+
+  [[nodiscard]] bool has_timers() const override { return true; }
 
   Status emit(const JoinPair& pair, int64_t end) {
     return pairs_->add(pair, end - 1, RowKind::kInsert, end - config_->size_ms, end);
@@ -85,7 +99,7 @@ class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
 
   Status fire(const std::string& key, int64_t time) override {
     const int64_t end = time + 1;
-    WindowState* windows = store_->find(key);
+    MR_ASSIGN(WindowState * windows, store_->find(key));
     if (windows == nullptr) return {};
     WindowSides& sides = (*windows)[end];
     std::vector<JoinPair> candidates;

@@ -92,22 +92,13 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   Status open(const OperatorContext& context) override {
     if (keeps_totals()) totals_state_ = context.state("over_totals");
     MR_TRY(TimedRows::open(context));
-    if (context.restored == nullptr || !keeps_totals()) return {};
-    return totals_.restore(totals_state_, context, [this](char* row, ByteReader& in) {
-      rows_of(row) = in.get<uint64_t>();
-      aggregates_->init(row + 16);
-      return aggregates_->load(in, row + 16, totals_.blobs());
-    });
+    return keeps_totals() ? totals_.back(totals_state_, context, totals_codec()) : Status{};
   }
 
   Result<std::vector<SnapshotPartPtr>> snapshot() override {
     MR_ASSIGN(auto parts, TimedRows::snapshot());
     if (!keeps_totals()) return parts;
-    parts.push_back(totals_.snapshot(totals_state_, context_.max_parallelism,
-                                     [aggregates = aggregates_](const char* row, ByteWriter& out) {
-                                       out.put(*reinterpret_cast<const uint64_t*>(row));
-                                       aggregates->save(row + 16, out);
-                                     }));
+    parts.push_back(totals_.snapshot(totals_state_, context_.max_parallelism, totals_codec().save));
     return parts;
   }
 
@@ -115,13 +106,14 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   Status take(const Batch& batch, const InputRow& in) override {
     std::string bytes;
     encode_row(batch, in.row, bytes);
-    OverState* held = store_->find(in.key);
+    MR_ASSIGN(const OverState* held, store_->peek(in.key));
     const int64_t last = held == nullptr ? 0 : held->last;
     if (in.time <= (bounded() ? last : watermark_)) {
       count_late();
       return late_.add(bytes, in.time);
     }
-    OverState& state = store_->at(in.key);
+    MR_ASSIGN(OverState * kept, store_->at(in.key));
+    OverState& state = *kept;
     state.waiting[in.time].push_back(std::move(bytes));
     wake(state, in.time, in.key);
     if (config_->frame == OverFrame::kRange && state.clean_up < in.time + config_->preceding + 1) {
@@ -132,7 +124,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    OverState* state = store_->find(key);
+    MR_ASSIGN(OverState * state, store_->find(key));
     if (state == nullptr) return {};
     if (config_->frame == OverFrame::kRange) {
       state->timers.erase(time);
@@ -162,7 +154,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
     return {};
   }
 
-  void timers_of(const std::string& key, OverState& state) override {
+  void timers_of(const std::string& key, const OverState& state) override {
     for (const auto& [time, rows] : state.waiting) set_timer(time, key);
     for (const int64_t time : state.timers) set_timer(time, key);
   }
@@ -182,6 +174,20 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
     return config_->frame == OverFrame::kRows || config_->frame == OverFrame::kRange;
   }
   [[nodiscard]] bool keeps_totals() const { return config_->keeps_totals(); }
+  [[nodiscard]] KeyedRows::Codec totals_codec() {
+    return {.save =
+                [aggregates = aggregates_](const char* row, ByteWriter& out) {
+                  out.put(*reinterpret_cast<const uint64_t*>(row));
+                  aggregates->save(row + 16, out);
+                },
+            .load =
+                [this](char* row, ByteReader& in) {
+                  rows_of(row) = in.get<uint64_t>();
+                  aggregates_->init(row + 16);
+                  return aggregates_->load(in, row + 16, totals_.blobs());
+                },
+            .drop = [this](char* row) { aggregates_->drop(row + 16, totals_.blobs()); }};
+  }
   static uint64_t& rows_of(char* row) { return *reinterpret_cast<uint64_t*>(row); }
 
   void forget_handled(OverState& state) const {
@@ -239,7 +245,7 @@ class OverOperator final : public TimedRows<OverState, OverCodec> {
 
   Status compute_totals(const std::string& key, const Batch& frame, std::span<const uint32_t> all) {
     bool inserted = false;
-    char* row = totals_.table().insert(hash64(key), key, &inserted);
+    MR_ASSIGN(char* row, totals_.insert(hash64(key), key, &inserted));
     if (inserted) aggregates_->init(row + 16);
     const size_t step = config_->frame == OverFrame::kAllRange ? all.size() : 1;
     for (size_t i = 0; i < all.size(); i += step) {

@@ -34,13 +34,14 @@ class PatternOperator final : public TimedRows<PatternState, PatternCodec> {
       count_late();
       return late_.add(bytes, in.time);
     }
-    store_->at(in.key).waiting[in.time].push_back(std::move(bytes));
+    MR_ASSIGN(PatternState * state, store_->at(in.key));
+    state->waiting[in.time].push_back(std::move(bytes));
     set_timer(in.time, in.key);
     return {};
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    PatternState* state = store_->find(key);
+    MR_ASSIGN(PatternState * state, store_->find(key));
     if (state == nullptr) return {};
     if (config_->within_ms > 0) {
       std::erase_if(state->open, [&](const PartialMatch& match) { return deadline(*state, match.start()) <= time; });
@@ -58,7 +59,7 @@ class PatternOperator final : public TimedRows<PatternState, PatternCodec> {
     return {};
   }
 
-  void timers_of(const std::string& key, PatternState& state) override {
+  void timers_of(const std::string& key, const PatternState& state) override {
     for (const auto& [time, rows] : state.waiting) set_timer(time, key);
     if (config_->within_ms == 0) return;
     for (const PartialMatch& match : state.open) set_timer(deadline(state, match.start()), key);

@@ -45,24 +45,19 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
   }
 
   [[nodiscard]] int64_t next_timer_ms() const override {
-    return wall_timers_.empty() || watermark_ == kWatermarkMax ? INT64_MAX : wall_timers_.begin()->first;
+    return watermark_ == kWatermarkMax ? INT64_MAX : wall_timers_.next();
   }
 
   Result<Flow> on_timer(int64_t now_ms, Output& out) override {
-    while (next_timer_ms() <= now_ms) {
-      if (full()) {
-        flush(out);
-        return Flow::kMoreOutput;
-      }
-      const auto at = wall_timers_.begin();
-      const std::string key = std::move(at->second.extract(at->second.begin()).value());
-      const int64_t time = at->first;
-      if (at->second.empty()) wall_timers_.erase(at);
-      const int64_t event_time = watermark_ == kWatermarkMin ? time : watermark_ + 1;
-      MR_TRY(fire_timers(key, time, 1, event_time));
-    }
+    if (watermark_ == kWatermarkMax) return Flow::kNeedInput;
+    MR_ASSIGN(const bool fired, fire_keys(wall_timers_, *store_, now_ms, [this] { return full(); },
+                                          [this](const std::string& key, int64_t time) {
+                                            const int64_t event_time =
+                                                watermark_ == kWatermarkMin ? time : watermark_ + 1;
+                                            return fire_timers(key, time, 1, event_time);
+                                          }));
     flush(out);
-    return Flow::kNeedInput;
+    return fired ? Flow::kNeedInput : Flow::kMoreOutput;
   }
 
  protected:
@@ -88,10 +83,12 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
     return fire_timers(key, time, 0, event_time);
   }
 
-  void timers_of(const std::string& key, ProcessKey& state) override {
+  void timers_of(const std::string& key, const ProcessKey& state) override {
     for (const auto& [time, name] : state.timers[0]) set_timer(time, key);
-    for (const auto& [time, name] : state.timers[1]) wall_timers_[time].insert(key);
+    for (const auto& [time, name] : state.timers[1]) wall_timers_.set(time, key);
   }
+
+  std::vector<KeyTimers*> timers() override { return {&timers_, &wall_timers_}; }
 
   [[nodiscard]] bool full() const override {
     return std::ranges::any_of(ports_, [](const ProcessPort& port) { return port.times.size() >= kBatchRowsMax / 2; });
@@ -123,7 +120,7 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
 
   Status begin(std::string_view key, int64_t watermark, int64_t timer_time, int64_t event_time) {
     key_ = key;
-    state_ = &store_->at(key);
+    MR_ASSIGN(state_, store_->at(key));
     state_->cells.resize(config_->states.size());
     context_of_row_ = {.now_ms = context_.clock->wall_ms(), .watermark = watermark, .timer_time = timer_time};
     event_time_ = event_time;
@@ -149,11 +146,11 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
   }
 
   Status fire_timers(const std::string& key, int64_t time, int which, int64_t event_time) {
-    ProcessKey* held = store_->find(key);
+    MR_ASSIGN(ProcessKey * held, store_->find(key));
     if (held == nullptr) return {};
     MR_TRY(key_columns(key));
     for (uint32_t name = 0; name < config_->timers.size(); ++name) {
-      held = store_->find(key);
+      MR_ASSIGN(held, store_->find(key));
       if (held == nullptr || held->timers[which].erase({time, name}) == 0) continue;
       MR_TRY(begin(key, which == 0 ? advancing_ : watermark_, time, event_time));
       MR_TRY(run(config_->on_timer[name]));
@@ -341,7 +338,7 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
     if (which == 0) {
       set_timer(time, key_);
     } else {
-      wall_timers_[time].insert(std::string(key_));
+      wall_timers_.set(time, key_);
     }
     return {};
   }
@@ -364,7 +361,7 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
   RowErrorHandler errors_;
   RowErrors failed_;
   std::vector<ProcessPort> ports_;
-  std::map<int64_t, std::set<std::string>> wall_timers_;
+  KeyTimers wall_timers_;  // of processing time
   int64_t advancing_ = kWatermarkMin;
   uint32_t first_state_ = 0;
   uint32_t first_item_ = 0;

@@ -72,13 +72,14 @@ class SortOperator final : public TimedRows<SortState, SortCodec> {
       return late_.add(row.bytes, in.time);
     }
     then_->append(in.row, row.order);
-    store_->at(in.key).rows[in.time].push_back(std::move(row));
+    MR_ASSIGN(SortState * state, store_->at(in.key));
+    state->rows[in.time].push_back(std::move(row));
     set_timer(in.time, in.key);
     return {};
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    SortState* state = store_->find(key);
+    MR_ASSIGN(SortState * state, store_->find(key));
     if (state == nullptr) return {};
     const auto at = state->rows.find(time);
     if (at == state->rows.end()) return {};
@@ -96,7 +97,7 @@ class SortOperator final : public TimedRows<SortState, SortCodec> {
     return {};
   }
 
-  void timers_of(const std::string& key, SortState& state) override {
+  void timers_of(const std::string& key, const SortState& state) override {
     for (const auto& [time, rows] : state.rows) set_timer(time, key);
   }
 

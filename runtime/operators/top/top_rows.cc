@@ -63,7 +63,8 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
       encode_row(batch, in.row, bytes);
       return take_windowed(in, order, bytes);
     }
-    TopList& list = store_->at(in.key).windows[0];
+    MR_ASSIGN(TopState * state, store_->at(in.key));
+    TopList& list = state->windows[0];
     if (in.taken_back()) {
       encode_row(batch, in.row, bytes);
       MR_TRY(remove(list, order, bytes, in.time));
@@ -78,7 +79,7 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
   }
 
   Status fire(const std::string& key, int64_t time) override {
-    TopState* state = store_->find(key);
+    MR_ASSIGN(TopState * state, store_->find(key));
     if (state == nullptr) return {};
     const int64_t start = time + 1 - config_->size_ms;
     const auto window = state->windows.find(start);
@@ -94,10 +95,12 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
     return {};
   }
 
-  void timers_of(const std::string& key, TopState& state) override {
+  void timers_of(const std::string& key, const TopState& state) override {
     if (!config_->windowed()) return;
     for (const auto& [start, list] : state.windows) set_timer(start + config_->size_ms - 1, key);
   }
+
+  [[nodiscard]] bool has_timers() const override { return config_->windowed(); }
 
   [[nodiscard]] bool full() const override { return top_.full() || late_.full(); }
   void flush(Output& out) override {
@@ -113,7 +116,8 @@ class TopOperator final : public TimedRows<TopState, TopCodec> {
     for (; start > in.time - config_->size_ms; start -= config_->slide_ms) {
       const int64_t last = start + config_->size_ms - 1;
       if (last <= watermark_) continue;
-      TopList& list = store_->at(in.key).windows[start];
+      MR_ASSIGN(TopState * state, store_->at(in.key));
+      TopList& list = state->windows[start];
       list.emplace(order, bytes);
       if (list.size() > config_->n) list.erase(std::prev(list.end()));
       set_timer(last, in.key);
