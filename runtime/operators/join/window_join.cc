@@ -1,5 +1,6 @@
 // Window join: rows of both sides meet in the same event-time window of the same key; a window gives its result once,
 // when the watermark reaches its end. A row that is late for all its windows is counted and dropped.
+#include <algorithm>
 #include <map>
 
 #include "runtime/operators/join/joins.h"
@@ -57,8 +58,7 @@ class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
       }
       kept = true;
       if (in.null_key) {
-        if (config_->keeps(static_cast<int>(side))) MR_TRY(hold_alone(side, in, end));
-        continue;
+        if (!config_->keeps(static_cast<int>(side))) continue;
       }
       MR_TRY(hold(side, in, end, in.key));
     }
@@ -73,18 +73,20 @@ class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
     return {};
   }
 
-  /// A row with a NULL key waits for its window's end under a key of its own, where no partner comes.
-  Status hold_alone(uint32_t side, const JoinInputRow& in, int64_t end) {
-    return hold(side, in, end, lone_key(side, in.key));
-  }
-
-  /// Of the same key group: state lives where the rows of its key go.
-  [[nodiscard]] std::string lone_key(uint32_t side, std::string_view key) const {
-    const auto group = [this](std::string_view of) { return key_group_of(hash64(of), context_.max_parallelism); };
-    const std::string begin = std::string(key) + (side == 0 ? "L" : "R");
-    std::string result = begin;
-    for (uint32_t number = 1; group(result) != group(key); ++number) result = begin + std::to_string(number);
-    return result;
+  /// Rows with a NULL in their key wait for the window's end like others, and meet nobody. (Older snapshots have them
+  /// under the key with a letter for the side behind it: that is no key, and no partner is there.)
+  Result<bool> meets_nobody(const std::string& key) const {
+    std::vector<TypePtr> types;
+    std::vector<std::shared_ptr<Column>> columns;
+    for (const uint32_t column : config_->keys[0]) {
+      types.push_back(config_->inputs[0]->fields[column].type);
+      columns.push_back(make_column(*types.back()));
+    }
+    Arena arena;
+    if (!decode_key(key, types, columns, arena)) {
+      return make_error(ErrorCode::kCorruptState, "a key of `window_join` cannot be decoded");
+    }
+    return std::ranges::any_of(columns, [](const auto& column) { return column->is_null(0); });
   }
 
   [[nodiscard]] bool has_timers() const override { return true; }
@@ -102,10 +104,12 @@ class WindowJoin final : public StoredJoin<WindowState, WindowCodec> {
     MR_ASSIGN(WindowState * windows, store_->find(key));
     if (windows == nullptr) return {};
     WindowSides& sides = (*windows)[end];
+    const bool both = !sides.rows[0].empty() && !sides.rows[1].empty();
+    MR_ASSIGN(const bool alone, both ? meets_nobody(key) : Result<bool>(true));
     std::vector<JoinPair> candidates;
     for (JoinRow& left : sides.rows[0]) {
       candidates.clear();
-      for (JoinRow& right : sides.rows[1]) candidates.push_back({&left, &right});
+      for (size_t i = 0; !alone && i < sides.rows[1].size(); ++i) candidates.push_back({&left, &sides.rows[1][i]});
       MR_TRY(pairs_->test(candidates, passes_));
       for (size_t i = 0; i < candidates.size(); ++i) {
         if (passes_[i] == 0) continue;
