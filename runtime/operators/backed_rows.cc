@@ -1,5 +1,7 @@
 #include "runtime/operators/backed_rows.h"
 
+#include "runtime/operators/key_timers.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -8,6 +10,7 @@ namespace millrace {
 
 namespace {
 constexpr size_t kLookRows = 512;
+constexpr size_t kErasedBytes = 96;
 }
 
 BackedRows::BackedRows(KeyedRows& rows, TaskStore& store, uint32_t max_parallelism, KeyedRows::Codec codec)
@@ -62,22 +65,65 @@ Status BackedRows::load(const EncodedKeys& keys, std::span<const uint32_t> which
   for (size_t m = 0; m < missing.size(); ++m) {
     if (found_[m] == 0) continue;
     const size_t i = missing[m];
-    ByteReader in(found_values_[m]);
-    MR_TRY(codec_.load(values[i], in));
-    if (!in.done()) return make_error(ErrorCode::kCorruptState, "a row of the state store cannot be read");
-    KeyedTable::set_loaded(values[i]);
+    MR_TRY(fill(values[i], found_values_[m]));
     inserted[i] = 0;
   }
   return {};
 }
 
-/// A key that was erased and is a row again: what the store has of it is not its past.
 bool BackedRows::came_back(std::string_view key, char* row) {
   const auto erased = erased_.find(key);
   if (erased == erased_.end()) return false;
   erased_.erase(erased);
   KeyedTable::set_loaded(row);
   return true;
+}
+
+Status BackedRows::fetch(std::span<const std::string_view> keys) {
+  std::vector<std::string_view> absent;
+  std::vector<std::string> wanted;
+  for (const std::string_view key : keys) {
+    const uint64_t hash = hash64(key);
+    if (rows_.table().find(hash, key) != nullptr || erased_.contains(key)) continue;
+    absent.push_back(key);
+    wanted.push_back(store_key(hash, key));
+  }
+  if (absent.empty()) return {};
+  const std::vector<std::string_view> views(wanted.begin(), wanted.end());
+  MR_TRY(store_.opened()->load(views, found_values_, found_));
+  for (size_t i = 0; i < absent.size(); ++i) {
+    if (found_[i] == 0) continue;
+    bool inserted = false;
+    char* row = rows_.table().insert(hash64(absent[i]), absent[i], &inserted);
+    if (inserted) MR_TRY(fill(row, found_values_[i]));  // a key may stand there twice
+  }
+  return {};
+}
+
+/// A row that was just inserted, from the store.
+Status BackedRows::fill(char* row, std::string_view value) {
+  ByteReader in(value);
+  MR_TRY(codec_.load(row, in));
+  if (!in.done()) return make_error(ErrorCode::kCorruptState, "a row of the state store cannot be read");
+  KeyedTable::set_loaded(row);
+  return {};
+}
+
+Status BackedRows::visit(const std::function<Status(std::string_view, ByteReader&)>& visit) const {
+  const auto at = store_.opened()->scan(prefix_, behind_prefix(prefix_));
+  std::string key;
+  uint64_t visited = 0;
+  for (; at->valid(); at->next()) {
+    const std::string_view stored = at->key().substr(prefix_.size());
+    if (stored.size() < rows_.prefix_bytes_ + 2) {
+      return make_error(ErrorCode::kCorruptState, "a key of the state store is truncated");
+    }
+    key.assign(stored.substr(0, rows_.prefix_bytes_)).append(stored.substr(rows_.prefix_bytes_ + 2));
+    ByteReader value(at->value());
+    MR_TRY(visit(key, value));
+    if (++visited % 1024 == 0) MR_TRY(rows_.balance());
+  }
+  return at->status();
 }
 
 Status BackedRows::load_one(uint64_t hash, std::string_view key, char* row, bool& inserted) {
@@ -126,12 +172,21 @@ size_t BackedRows::evict(std::vector<char*>& rows) {
   return before - std::min(before, memory_bytes());
 }
 
-size_t BackedRows::memory_bytes() const { return rows_.table().used_bytes() + rows_.blobs().bytes(); }
+size_t BackedRows::memory_bytes() const {
+  return rows_.table().used_bytes() + rows_.blobs().bytes() + rows_.table().size() * codec_.bytes_beside +
+         erased_.size() * kErasedBytes + (codec_.timers == nullptr ? 0 : codec_.timers->memory_bytes());
+}
 
 /// The hand goes round over the rows: those used since it came last stay, the others leave.
 Result<size_t> BackedRows::spill(size_t bytes) {
   KeyedTable& table = rows_.table();
-  if (table.being_read() || table.size() == 0) return size_t{0};
+  if (table.being_read()) return size_t{0};
+  size_t freed = 0;
+  if (codec_.timers != nullptr) {
+    const double part = static_cast<double>(bytes) / static_cast<double>(memory_bytes() + 1);
+    const auto share = static_cast<size_t>(static_cast<double>(codec_.timers->memory_bytes()) * part);
+    MR_ASSIGN(freed, codec_.timers->spill(share));
+  }
   const uint16_t written = shared_->written.load(std::memory_order_acquire);
   const size_t wanted = std::max<size_t>(1, bytes * table.size() / std::max<size_t>(memory_bytes(), 1));
   std::vector<char*> leaving;
@@ -144,7 +199,7 @@ Result<size_t> BackedRows::spill(size_t bytes) {
     looked += count;
     for (size_t i = 0; i < count && leaving.size() < wanted; ++i) {
       char* row = const_cast<char*>(page[i]);
-      if (KeyedTable::take_used(row)) continue;
+      if ((codec_.stays && codec_.stays(row)) || KeyedTable::take_used(row)) continue;
       leaving.push_back(row);
       if (KeyedTable::changed_since(row, written)) changed.push_back(row);
     }
@@ -154,10 +209,10 @@ Result<size_t> BackedRows::spill(size_t bytes) {
   leaving.erase(std::ranges::unique(leaving).begin(), leaving.end());
   std::ranges::sort(changed);
   changed.erase(std::ranges::unique(changed).begin(), changed.end());
-  if (leaving.empty()) return size_t{0};
+  if (leaving.empty() && erased_.empty()) return freed;
   SpillBuffer buffer;
   MR_TRY(write_back(buffer, changed));
-  return evict(leaving);
+  return freed + evict(leaving);
 }
 
 // ---- snapshots ----

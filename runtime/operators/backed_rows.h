@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,12 @@ class BackedRows final : public SpillableState {
   /// Fills the rows that were just inserted into the table from the store: inserted[i] = 0 where it had them.
   Status load(const EncodedKeys& keys, std::span<const uint32_t> which, char** values, uint8_t* inserted);
   Status load_one(uint64_t hash, std::string_view key, char* row, bool& inserted);
+  /// Brings in the rows of those keys that are in the store and not in the table.
+  Status fetch(std::span<const std::string_view> keys);
+  /// Reads the store through.
+  Status visit(const std::function<Status(std::string_view key, ByteReader& value)>& visit) const;
+  /// A key that was just inserted into the table may have been erased before: what the store has of it is not its past.
+  bool came_back(std::string_view key, char* row);
   /// Whether a key that is not in the table may be in the store.
   [[nodiscard]] bool may_hold() const { return spilled_; }
   /// The row is about to be erased for good.
@@ -52,7 +59,7 @@ class BackedRows final : public SpillableState {
   [[nodiscard]] std::string store_key(uint64_t hash, std::string_view key) const;
   static void add_row(SpillBuffer& buffer, std::string_view prefix, size_t lead, uint32_t group, std::string_view key,
                       std::string_view value);
-  bool came_back(std::string_view key, char* row);
+  Status fill(char* row, std::string_view value);
   Status write_back(SpillBuffer& buffer, std::vector<char*>& changed);
   size_t evict(std::vector<char*>& rows);
   [[nodiscard]] uint32_t group_of(uint64_t hash, std::string_view key) const;

@@ -69,13 +69,13 @@ Status KeyedRows::restore(const StateDescriptor& descriptor, const OperatorConte
 }
 
 Status KeyedRows::back(const StateDescriptor& descriptor, const OperatorContext& context, Codec codec) {
-  bool holds = false;
   const Load load = codec.load;
   if (context.store != nullptr) {
+    store_ = context.store;
     backed_ = std::make_unique<BackedRows>(*this, *context.store, context.max_parallelism, std::move(codec));
-    MR_ASSIGN(holds, backed_->open(descriptor));
+    MR_ASSIGN(holds_, backed_->open(descriptor));
   }
-  if (context.restored == nullptr || holds) return {};
+  if (context.restored == nullptr || holds_) return {};
   return restore(descriptor, context, load);
 }
 
@@ -101,6 +101,24 @@ Result<char*> KeyedRows::insert(uint64_t hash, std::string_view key, bool* inser
   if (absent && backed_ && backed_->may_hold()) MR_TRY(backed_->load_one(hash, key, row, absent));
   if (inserted != nullptr) *inserted = absent;
   return row;
+}
+
+bool KeyedRows::spilled() const { return backed_ && backed_->may_hold(); }
+
+Status KeyedRows::balance() { return backed_ ? store_->balance(*backed_) : Status{}; }
+
+Status KeyedRows::fetch(std::span<const std::string_view> keys) { return spilled() ? backed_->fetch(keys) : Status{}; }
+
+char* KeyedRows::insert_fetched(uint64_t hash, std::string_view key, bool* inserted) {
+  bool absent = false;
+  char* row = table().insert(hash, key, &absent);
+  if (absent && spilled()) backed_->came_back(key, row);
+  if (inserted != nullptr) *inserted = absent;
+  return row;
+}
+
+Status KeyedRows::visit_held(const std::function<Status(std::string_view, ByteReader&)>& visit) const {
+  return holds_ ? backed_->visit(visit) : Status{};
 }
 
 void KeyedRows::erase(char* row) {

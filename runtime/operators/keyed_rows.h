@@ -20,17 +20,22 @@
 namespace millrace {
 
 class BackedRows;
+class KeyTimers;
 
 class KeyedRows {
  public:
   using Save = std::function<void(const char* row, ByteWriter& out)>;
   using Load = std::function<Status(char* row, ByteReader& in)>;
   using Drop = std::function<void(char* row)>;
-  /// `drop` gives the row's blobs back.
+  /// `drop` gives the row's blobs back. The rest is for owners that hold row pointers of their own: `load` and `drop`
+  /// are told then when a row comes into memory and when it leaves.
   struct Codec {
     Save save;
     Load load;
     Drop drop;
+    std::function<bool(const char* row)> stays = nullptr;  // it must not leave; null: all may
+    KeyTimers* timers = nullptr;                           // those of rows that left
+    size_t bytes_beside = 0;                               // what the owner keeps for each row in memory
   };
 
   KeyedRows(uint32_t value_bytes, size_t prefix_bytes);
@@ -60,6 +65,17 @@ class KeyedRows {
   Result<char*> insert(uint64_t hash, std::string_view key, bool* inserted);
   void erase(char* row);
 
+  /// Brings those of the keys' rows into memory that the store has.
+  Status fetch(std::span<const std::string_view> keys);
+  /// insert() of a key that was fetched within this call of the operator.
+  char* insert_fetched(uint64_t hash, std::string_view key, bool* inserted);
+  /// Whether rows may be in the store.
+  [[nodiscard]] bool spilled() const;
+  /// Within a long call, when no row is in hand: what is too much leaves memory.
+  Status balance();
+  /// After back(): the rows that a restored store holds, and that were not loaded.
+  Status visit_held(const std::function<Status(std::string_view key, ByteReader& value)>& visit) const;
+
   SnapshotPartPtr snapshot(const StateDescriptor& descriptor, uint32_t max_parallelism, const Save& save);
   /// Rows arrive zero-filled at `load`.
   Status restore(const StateDescriptor& descriptor, const OperatorContext& context, const Load& load);
@@ -80,6 +96,8 @@ class KeyedRows {
   std::shared_ptr<State> state_;  // shared with parts of snapshots that are being written
   size_t prefix_bytes_;
   std::unique_ptr<BackedRows> backed_;
+  TaskStore* store_ = nullptr;
+  bool holds_ = false;  // the restored store had the rows
 };
 
 }  // namespace millrace

@@ -29,21 +29,16 @@ class CountOperator final : public Operator {
     pane_state_ = context.state("window");
     progress_state_ = context.state("window_progress", StateKind::kSplit);
     rows_.open(context);
+    MR_TRY(counts_.back(count_state_, context, count_codec()));
+    MR_TRY(panes_.back(pane_state_, context, pane_codec()));
     if (context.restored == nullptr) return {};
-    MR_TRY(counts_.restore(count_state_, context, [](char* row, ByteReader& in) -> Status {
-      count_of(row) = in.get<int64_t>();
-      return {};
-    }));
-    MR_TRY(panes_.restore(pane_state_, context, [this](char* row, ByteReader& in) {
-      aggregates_->init(row);
-      return aggregates_->load(in, row, panes_.blobs());
-    }));
     return restore_progress(progress_state_, context, watermark_, rows_.arrival());
   }
 
   Result<Flow> process(uint32_t /*input*/, Batch& batch, Output& out) override {
     if (!started_) {
       MR_TRY(rows_.start(batch, watermark_));
+      MR_TRY(fetch());
       started_ = true;
       next_row_ = 0;
     }
@@ -67,12 +62,8 @@ class CountOperator final : public Operator {
 
   Result<std::vector<SnapshotPartPtr>> snapshot() override {
     std::vector<SnapshotPartPtr> parts;
-    parts.push_back(counts_.snapshot(count_state_, context_.max_parallelism, [](const char* row, ByteWriter& out) {
-      out.put(*reinterpret_cast<const int64_t*>(row));
-    }));
-    parts.push_back(
-        panes_.snapshot(pane_state_, context_.max_parallelism,
-                        [aggregates = aggregates_](const char* row, ByteWriter& out) { aggregates->save(row, out); }));
+    parts.push_back(counts_.snapshot(count_state_, context_.max_parallelism, count_codec().save));
+    parts.push_back(panes_.snapshot(pane_state_, context_.max_parallelism, pane_codec().save));
     parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
     return parts;
   }
@@ -80,24 +71,62 @@ class CountOperator final : public Operator {
  private:
   static int64_t& count_of(char* row) { return *reinterpret_cast<int64_t*>(row); }
 
-  /// The row of pane number `pane` of a key; nullptr when absent and not to be made.
-  char* pane_row(int64_t pane, std::string_view key, bool make) {
-    pane_key_.assign(reinterpret_cast<const char*>(&pane), sizeof pane);
-    pane_key_.append(key);
-    const uint64_t hash = hash64(pane_key_);
-    if (!make) return panes_.table().find(hash, pane_key_);
+  static KeyedRows::Codec count_codec() {
+    return {.save = [](const char* row, ByteWriter& out) { out.put(*reinterpret_cast<const int64_t*>(row)); },
+            .load = [](char* row, ByteReader& in) -> Status {
+              count_of(row) = in.get<int64_t>();
+              return {};
+            },
+            .drop = [](char*) {}};
+  }
+  [[nodiscard]] KeyedRows::Codec pane_codec() {
+    return {.save = [aggregates = aggregates_](const char* row, ByteWriter& out) { aggregates->save(row, out); },
+            .load =
+                [this](char* row, ByteReader& in) {
+                  aggregates_->init(row);
+                  return aggregates_->load(in, row, panes_.blobs());
+                },
+            .drop = [this](char* row) { aggregates_->drop(row, panes_.blobs()); }};
+  }
+
+  /// Brings the counters of the batch and the panes they are in into memory.
+  Status fetch() {
+    MR_TRY(counts_.fetch(rows_.keys().keys));
+    if (!panes_.spilled()) return {};
+    std::vector<std::string> names;
+    for (size_t i = 0; i < rows_.rows().size(); ++i) {
+      char* counter = counts_.table().find(rows_.hash(i), rows_.key(i));
+      if (counter != nullptr) names.push_back(pane_name(count_of(counter) / pane_, rows_.key(i)));
+    }
+    return panes_.fetch(std::vector<std::string_view>(names.begin(), names.end()));
+  }
+
+  static std::string pane_name(int64_t pane, std::string_view key) {
+    return std::string(reinterpret_cast<const char*>(&pane), sizeof pane).append(key);
+  }
+
+  /// The row of pane number `pane` of a key; nullptr when absent.
+  Result<char*> pane_row(int64_t pane, std::string_view key) {
+    const std::string name = pane_name(pane, key);
+    return panes_.find(hash64(name), name);
+  }
+  Result<char*> make_pane(int64_t pane, std::string_view key) {
+    const std::string name = pane_name(pane, key);
     bool inserted = false;
-    char* row = panes_.table().insert(hash, pane_key_, &inserted);
+    MR_ASSIGN(char* row, panes_.insert(hash64(name), name, &inserted));
     if (inserted) aggregates_->init(row);
     return row;
   }
 
   Status take_row(const Batch& batch, size_t i) {
     bool inserted = false;
-    char* counter = counts_.table().insert(rows_.hash(i), rows_.key(i), &inserted);
+    char* counter = counts_.insert_fetched(rows_.hash(i), rows_.key(i), &inserted);
     const int64_t number = ++count_of(counter);  // from 1
     // With slide > size the first rows of each slide are in no window.
-    if ((number - 1) % slide_ >= slide_ - size_) rows_.add(i, pane_row((number - 1) / pane_, rows_.key(i), true));
+    if ((number - 1) % slide_ >= slide_ - size_) {
+      MR_ASSIGN(char* pane, make_pane((number - 1) / pane_, rows_.key(i)));
+      rows_.add(i, pane);
+    }
     if (number % slide_ != 0) return {};
     rows_.flush(batch, panes_.blobs());
     return fire(batch, i, number);
@@ -109,7 +138,8 @@ class CountOperator final : public Operator {
     const int64_t time = (*batch.event_times)[rows_.rows()[i]];
     const WindowBounds bounds{0, time + 1};
     if (last - first == 1) {
-      MR_TRY(rows_.fire(rows_.key(i), pane_row(first, rows_.key(i), false), bounds, watermark_));
+      MR_ASSIGN(const char* pane, pane_row(first, rows_.key(i)));
+      MR_TRY(rows_.fire(rows_.key(i), pane, bounds, watermark_));
     } else {
       BlobPool blobs;
       std::vector<char> sum(aggregates_->bytes() + 16);
@@ -118,20 +148,23 @@ class CountOperator final : public Operator {
       char* total = static_cast<char*>(std::align(16, aggregates_->bytes(), start, space));
       aggregates_->init(total);
       for (int64_t pane = first; pane < last; ++pane) {
-        if (const char* part = pane_row(pane, rows_.key(i), false)) aggregates_->merge(total, part, blobs);
+        MR_ASSIGN(const char* part, pane_row(pane, rows_.key(i)));
+        if (part != nullptr) aggregates_->merge(total, part, blobs);
       }
       MR_TRY(rows_.fire(rows_.key(i), total, bounds, watermark_));
     }
     // What the next firing does not look at goes.
     const int64_t keep_from = std::max<int64_t>(0, (number + slide_ - size_) / pane_);
     for (int64_t pane = first; pane < std::min(keep_from, last); ++pane) {
-      char* row = pane_row(pane, rows_.key(i), false);
+      MR_ASSIGN(char* row, pane_row(pane, rows_.key(i)));
       if (row == nullptr) continue;
       aggregates_->drop(row, panes_.blobs());
       panes_.erase(row);
     }
     // A key without panes starts anew and needs no counter.
-    if (keep_from >= last && number % std::lcm(size_, slide_) == 0) counts_.table().erase(rows_.hash(i), rows_.key(i));
+    if (keep_from >= last && number % std::lcm(size_, slide_) == 0) {
+      counts_.erase(counts_.table().find(rows_.hash(i), rows_.key(i)));
+    }
     return {};
   }
 
@@ -149,7 +182,6 @@ class CountOperator final : public Operator {
   int64_t watermark_ = kWatermarkMin;
   bool started_ = false;
   size_t next_row_ = 0;
-  std::string pane_key_;
 };
 
 }  // namespace

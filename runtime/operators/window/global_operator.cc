@@ -1,9 +1,9 @@
 #include "runtime/operators/window/global_operator.h"
 
 #include <algorithm>
-#include <set>
 
 #include "runtime/operators/keyed_rows.h"
+#include "runtime/operators/row_timers.h"
 #include "runtime/operators/window/progress.h"
 #include "runtime/operators/window/window_rows.h"
 
@@ -40,7 +40,7 @@ class GlobalOperator final : public Operator {
     return fire_until(watermark, out);
   }
   [[nodiscard]] int64_t next_timer_ms() const override {
-    return spec_.processing_time && !timers_.empty() ? timers_.begin()->first : INT64_MAX;
+    return spec_.processing_time ? timers_.next() : INT64_MAX;
   }
   Result<Flow> on_timer(int64_t now_ms, Output& out) override { return fire_until(now_ms, out); }
   Result<std::vector<SnapshotPartPtr>> snapshot() override;
@@ -52,6 +52,7 @@ class GlobalOperator final : public Operator {
   Status fire(char* row, int64_t event_time, int64_t watermark);
   Result<Flow> fire_until(int64_t time, Output& out);
   void set_timer(char* row);
+  [[nodiscard]] KeyedRows::Codec codec();
 
   std::shared_ptr<const WindowConfig> config_;
   const WindowSpec& spec_;
@@ -61,7 +62,7 @@ class GlobalOperator final : public Operator {
   StateDescriptor state_;
   StateDescriptor progress_state_;
   OperatorContext context_;
-  std::set<std::pair<int64_t, char*>> timers_;
+  RowTimers timers_{state_rows_};
   int64_t watermark_ = kWatermarkMin;
   int64_t event_watermark_ = kWatermarkMin;
   bool started_ = false;
@@ -73,25 +74,46 @@ Status GlobalOperator::open(const OperatorContext& context) {
   state_ = context.state("window");
   progress_state_ = context.state("window_progress", StateKind::kSplit);
   rows_.open(context);
-  if (context.restored == nullptr) return {};
-  MR_TRY(state_rows_.restore(state_, context, [this](char* row, ByteReader& in) -> Status {
-    GlobalWindow& held = window(row);
-    held.trigger.load(in);
-    held.timer = kNoTimer;
-    set_timer(row);
-    aggregates_->init(accumulators(row));
-    return aggregates_->load(in, accumulators(row), state_rows_.blobs());
+  MR_TRY(timers_.left().open(context, state_, "timers"));
+  MR_TRY(state_rows_.back(state_, context, codec()));
+  MR_TRY(state_rows_.visit_held([this](std::string_view key, ByteReader& value) -> Status {
+    TriggerState trigger;
+    trigger.load(value);
+    const int64_t next = spec_.trigger.next_time(trigger);
+    if (next != kNoTimer) timers_.left().set(next, key);
+    return {};
   }));
+  if (context.restored == nullptr) return {};
   return restore_progress(progress_state_, context, watermark_, rows_.arrival());
+}
+
+KeyedRows::Codec GlobalOperator::codec() {
+  return {.save =
+              [aggregates = aggregates_](const char* row, ByteWriter& out) {
+                reinterpret_cast<const GlobalWindow*>(row)->trigger.save(out);
+                aggregates->save(row + sizeof(GlobalWindow), out);
+              },
+          .load =
+              [this](char* row, ByteReader& in) {
+                GlobalWindow& held = window(row);
+                held.trigger.load(in);
+                held.timer = kNoTimer;
+                set_timer(row);
+                aggregates_->init(accumulators(row));
+                return aggregates_->load(in, accumulators(row), state_rows_.blobs());
+              },
+          .drop =
+              [this](char* row) {
+                if (window(row).timer != kNoTimer) timers_.leave(window(row).timer, row);
+                aggregates_->drop(accumulators(row), state_rows_.blobs());
+              },
+          .timers = &timers_.left(),
+          .bytes_beside = sizeof(std::pair<int64_t, char*>) * 4};
 }
 
 Result<std::vector<SnapshotPartPtr>> GlobalOperator::snapshot() {
   std::vector<SnapshotPartPtr> parts;
-  parts.push_back(state_rows_.snapshot(state_, context_.max_parallelism,
-                                       [aggregates = aggregates_](const char* row, ByteWriter& out) {
-                                         reinterpret_cast<const GlobalWindow*>(row)->trigger.save(out);
-                                         aggregates->save(row + sizeof(GlobalWindow), out);
-                                       }));
+  parts.push_back(state_rows_.snapshot(state_, context_.max_parallelism, codec().save));
   parts.push_back(snapshot_progress(progress_state_, context_.subtask, watermark_, rows_.arrival()));
   return parts;
 }
@@ -99,6 +121,7 @@ Result<std::vector<SnapshotPartPtr>> GlobalOperator::snapshot() {
 Result<Flow> GlobalOperator::process(uint32_t /*input*/, Batch& batch, Output& out) {
   if (!started_) {
     MR_TRY(rows_.start(batch, event_watermark_));
+    MR_TRY(state_rows_.fetch(rows_.keys().keys));
     started_ = true;
     next_row_ = 0;
   }
@@ -113,7 +136,7 @@ Result<Flow> GlobalOperator::process(uint32_t /*input*/, Batch& batch, Output& o
 
 Status GlobalOperator::take_row(const Batch& batch, size_t i) {
   bool inserted = false;
-  char* row = state_rows_.table().insert(rows_.hash(i), rows_.key(i), &inserted);
+  char* row = state_rows_.insert_fetched(rows_.hash(i), rows_.key(i), &inserted);
   GlobalWindow& held = window(row);
   if (inserted) {
     held.timer = kNoTimer;
@@ -135,8 +158,8 @@ void GlobalOperator::set_timer(char* row) {
   GlobalWindow& held = window(row);
   const int64_t next = spec_.trigger.next_time(held.trigger);
   if (next == held.timer) return;
-  if (held.timer != kNoTimer) timers_.erase({held.timer, row});
-  if (next != kNoTimer) timers_.emplace(next, row);
+  if (held.timer != kNoTimer) timers_.erase(held.timer, row);
+  if (next != kNoTimer) timers_.set(next, row);
   held.timer = next;
 }
 
@@ -155,10 +178,13 @@ Status GlobalOperator::fire(char* row, int64_t event_time, int64_t watermark) {
 }
 
 Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
-  while (!timers_.empty() && timers_.begin()->first <= time && !rows_.full()) {
-    const int64_t deadline = timers_.begin()->first;
-    char* row = state_rows_.writable(timers_.begin()->second);
-    timers_.erase(timers_.begin());
+  MR_TRY(state_rows_.balance());  // what fired before has left nothing in hand
+  bool more = true;
+  while (!rows_.full()) {
+    MR_ASSIGN(more, timers_.due(time));
+    if (!more) break;
+    const auto [deadline, timed_row] = timers_.pop();
+    char* row = state_rows_.writable(timed_row);
     GlobalWindow& held = window(row);
     held.timer = kNoTimer;
     held.trigger.reached = deadline;
@@ -171,7 +197,7 @@ Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
     MR_TRY(fire(row, event_time, spec_.processing_time ? event_watermark_ : time));
   }
   rows_.emit_fired(out);
-  if (!timers_.empty() && timers_.begin()->first <= time) return Flow::kMoreOutput;
+  if (more) return Flow::kMoreOutput;
   if (!spec_.processing_time) watermark_ = std::max(watermark_, time);
   if (context_.metrics.state_keys) context_.metrics.state_keys->set(static_cast<double>(state_rows_.rows()));
   if (context_.metrics.state_bytes) context_.metrics.state_bytes->set(static_cast<double>(state_rows_.bytes()));

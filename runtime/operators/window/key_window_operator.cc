@@ -29,9 +29,8 @@ class KeyWindowOperator final : public Operator {
     state_ = context.state("window");
     progress_state_ = context.state("window_progress", StateKind::kSplit);
     rows_.open(context);
+    MR_TRY(windows_.back(state_, context, [this](const KeyWindow& window) { return due(window); }));
     if (context.restored == nullptr) return {};
-    MR_TRY(windows_.restore(state_, context,
-                            [this](char* row) { windows_.set_timer(row, due(KeyWindows::window(row))); }));
     return restore_progress(progress_state_, context, watermark_, rows_.arrival());
   }
 
@@ -60,7 +59,9 @@ class KeyWindowOperator final : public Operator {
   Status add_row(const Batch& batch, size_t i, char* row, int64_t time);
   Status fire_now(const Batch& batch, char* row);
   Result<Flow> fire_until(int64_t time, Output& out);
-  void gather(int64_t time);
+  Status gather(int64_t time);
+  Status fetch(const Batch& batch);
+  [[nodiscard]] int64_t time_of(const Batch& batch, size_t i) const;
   void on_due(char* row, int64_t time);
   void on_trigger_due(char* row, int64_t time);
   void add_result(char* row);
@@ -101,6 +102,7 @@ class KeyWindowOperator final : public Operator {
 Result<Flow> KeyWindowOperator::process(uint32_t /*input*/, Batch& batch, Output& out) {
   if (!started_) {
     MR_TRY(rows_.start(batch, shown_watermark()));
+    if (windows_.spilled()) MR_TRY(fetch(batch));
     started_ = true;
     next_row_ = 0;
     late_.clear();
@@ -120,12 +122,32 @@ Result<Flow> KeyWindowOperator::process(uint32_t /*input*/, Batch& batch, Output
   return Flow::kNeedInput;
 }
 
+/// A clock that went back must not open a window that has fired.
+int64_t KeyWindowOperator::time_of(const Batch& batch, size_t i) const {
+  if (!spec_.processing_time) return (*batch.event_times)[rows_.rows()[i]];
+  return watermark_ == kWatermarkMin ? rows_.now_ms() : std::max(rows_.now_ms(), watermark_ + 1);
+}
+
+/// Brings the windows of the batch into memory.
+Status KeyWindowOperator::fetch(const Batch& batch) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < rows_.rows().size(); ++i) {
+    if (session_) {
+      KeyWindows::append_row_key(0, rows_.key(i), names.emplace_back());
+      continue;
+    }
+    const int64_t pane = geometry_.pane_of(time_of(batch, i));
+    for (int64_t end = geometry_.next_end(pane, INT64_MIN); end != INT64_MAX; end = geometry_.next_end(pane, end - 1)) {
+      if (passed(end - 1 + spec_.allowed_lateness_ms)) continue;
+      KeyWindows::append_row_key(geometry_.window_start(end), rows_.key(i), names.emplace_back());
+    }
+  }
+  return windows_.fetch(std::vector<std::string_view>(names.begin(), names.end()));
+}
+
 Status KeyWindowOperator::take_row(const Batch& batch, size_t i) {
   const uint32_t physical = rows_.rows()[i];
-  int64_t time = (*batch.event_times)[physical];
-  // A clock that went back must not open a window that has fired.
-  if (spec_.processing_time)
-    time = watermark_ == kWatermarkMin ? rows_.now_ms() : std::max(rows_.now_ms(), watermark_ + 1);
+  const int64_t time = time_of(batch, i);
   if (session_) {
     size_t touched = 0;
     const WindowBounds own{time, time + rows_.gap(physical)};
@@ -239,10 +261,12 @@ void KeyWindowOperator::on_due(char* row, int64_t time) {
 
 /// Handles timers in order of time until `time`, or until a batch of results is full. A purged window may not be
 /// gathered twice, because the rows are built from its accumulators afterwards.
-void KeyWindowOperator::gather(int64_t time) {
-  while (windows_.has_timer(time) && states_.size() < kBatchRowsMax && purge_.empty()) {
-    const int64_t at = windows_.next_timer();
-    char* row = windows_.pop_timer();
+Status KeyWindowOperator::gather(int64_t time) {
+  while (states_.size() < kBatchRowsMax && purge_.empty()) {
+    MR_ASSIGN(const bool due_now, windows_.has_timer(time));
+    if (!due_now) break;
+    int64_t at = 0;
+    char* row = windows_.pop_timer(at);
     const int64_t wanted = due(KeyWindows::window(row));
     if (wanted > at) {
       windows_.set_timer(row, wanted);
@@ -250,11 +274,13 @@ void KeyWindowOperator::gather(int64_t time) {
       on_due(row, wanted);
     }
   }
+  return {};
 }
 
 Result<Flow> KeyWindowOperator::fire_until(int64_t time, Output& out) {
-  gather(time);
-  const bool more = windows_.has_timer(time);
+  MR_TRY(windows_.balance());  // what fired before has left nothing in hand
+  MR_TRY(gather(time));
+  MR_ASSIGN(const bool more, windows_.has_timer(time));
   if (!states_.empty()) {
     const int64_t shown = spec_.processing_time ? event_watermark_ : time;
     MR_ASSIGN(Batch result, rows_.output().build(keys_, states_, bounds_, shown));

@@ -1,6 +1,7 @@
 #include "runtime/operators/window/key_windows.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/hash.h"
 
@@ -12,11 +13,27 @@ KeyWindows::KeyWindows(std::shared_ptr<AggregateRow> aggregates, bool merging)
       rows_(kKeyWindowBytes + aggregates_->bytes(), sizeof(int64_t)),
       index_(sizeof(IndexEntry), index_blobs_) {}
 
+namespace {
+constexpr size_t kTimerBytes = 64;  // a node of the set
+constexpr size_t kIndexBytes = 80;  // a row of the index and its slots
+
+int64_t number_of(const char* row) {
+  int64_t number = 0;
+  std::memcpy(&number, KeyedTable::key_of(row).data(), sizeof number);
+  return number;
+}
+}  // namespace
+
+void KeyWindows::append_row_key(int64_t start, std::string_view key, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&start), sizeof start);
+  out.append(key);
+}
+
 char* KeyWindows::make_row(int64_t id, std::string_view key, WindowBounds bounds) {
-  row_key_.assign(reinterpret_cast<const char*>(&id), sizeof id);
-  row_key_.append(key);
+  row_key_.clear();
+  append_row_key(id, key, row_key_);
   bool inserted = false;
-  char* row = rows_.table().insert(hash64(row_key_), row_key_, &inserted);
+  char* row = rows_.insert_fetched(hash64(row_key_), row_key_, &inserted);
   if (!inserted) return row;
   window(row) = {bounds.start, bounds.end, kNoTime, kNoTime, 0, 0, {}};
   aggregates_->init(accumulators(row));
@@ -110,7 +127,7 @@ char* KeyWindows::open_session(uint64_t hash, std::string_view key, WindowBounds
     rows_.erase(other);
   }
   if (target == nullptr) {
-    target = make_row(next_id_++, key, merged);
+    target = make_row(free_number(), key, merged);
     changed = true;
   }
   window(target).start = merged.start;
@@ -123,9 +140,17 @@ char* KeyWindows::open_session(uint64_t hash, std::string_view key, WindowBounds
   return target;
 }
 
+/// None of sessions_ has it.
+int64_t KeyWindows::free_number() const {
+  for (int64_t number = 0;; ++number) {
+    const auto taken = [number](const Interval& session) { return number_of(session.row) == number; };
+    if (std::ranges::none_of(sessions_, taken)) return number;
+  }
+}
+
 void KeyWindows::drop_timer(char* row) {
   if (window(row).timer == kNoTime) return;
-  timers_.erase({window(row).timer, row});
+  timers_.erase(window(row).timer, row);
   window(row).timer = kNoTime;
 }
 
@@ -134,12 +159,13 @@ void KeyWindows::set_timer(char* row, int64_t time) {
   if (held.timer != kNoTime && held.timer <= time) return;
   drop_timer(row);
   held.timer = time;
-  timers_.emplace(time, row);
+  timers_.set(time, row);
 }
 
-char* KeyWindows::pop_timer() {
-  char* row = rows_.writable(timers_.begin()->second);
-  timers_.erase(timers_.begin());
+char* KeyWindows::pop_timer(int64_t& time) {
+  const auto first = timers_.pop();
+  time = first.first;
+  char* row = rows_.writable(first.second);
   window(row).timer = kNoTime;
   return row;
 }
@@ -166,38 +192,95 @@ void KeyWindows::erase(char* row) {
   rows_.erase(row);
 }
 
-SnapshotPartPtr KeyWindows::snapshot(const StateDescriptor& state, uint32_t max_parallelism) {
-  return rows_.snapshot(state, max_parallelism, [aggregates = aggregates_](const char* row, ByteWriter& out) {
-    const auto& held = *reinterpret_cast<const KeyWindow*>(row);
-    for (const int64_t part : {held.start, held.end, held.next_fire, held.closed, held.filled}) out.put(part);
-    held.trigger.save(out);
-    aggregates->save(row + kKeyWindowBytes, out);
-  });
+// ---- between memory, store and snapshots ----
+
+void KeyWindows::save_window(const KeyWindow& window, ByteWriter& out) {
+  for (const int64_t part : {window.start, window.end, window.next_fire, window.closed, window.filled}) out.put(part);
+  window.trigger.save(out);
 }
 
-Status KeyWindows::restore(const StateDescriptor& state, const OperatorContext& context,
-                           const std::function<void(char* row)>& restored) {
-  return rows_.restore(state, context, [&](char* row, ByteReader& in) -> Status {
-    KeyWindow& held = window(row);
-    for (int64_t* part : {&held.start, &held.end, &held.next_fire, &held.closed, &held.filled})
-      *part = in.get<int64_t>();
-    held.trigger.load(in);
-    held.timer = kNoTime;
-    aggregates_->init(accumulators(row));
-    MR_TRY(aggregates_->load(in, accumulators(row), rows_.blobs()));
-    if (merging_) {
-      int64_t id = 0;
-      std::memcpy(&id, KeyedTable::key_of(row).data(), sizeof id);
-      next_id_ = std::max(next_id_, id + 1);
-      const std::string_view user_key = key(row);
-      const uint64_t hash = hash64(user_key);
-      read_sessions(hash, user_key);
-      sessions_.push_back({held.start, held.end, row});
-      write_sessions(hash, user_key);
-    }
-    restored(row);
+void KeyWindows::load_window(ByteReader& in, KeyWindow& window) {
+  for (int64_t* part : {&window.start, &window.end, &window.next_fire, &window.closed, &window.filled}) {
+    *part = in.get<int64_t>();
+  }
+  window.trigger.load(in);
+  window.timer = kNoTime;
+}
+
+KeyedRows::Codec KeyWindows::codec() {
+  return {.save =
+              [aggregates = aggregates_](const char* row, ByteWriter& out) {
+                save_window(*reinterpret_cast<const KeyWindow*>(row), out);
+                aggregates->save(row + kKeyWindowBytes, out);
+              },
+          .load = [this](char* row, ByteReader& in) { return load_row(row, in); },
+          .drop = [this](char* row) { leave(row); },
+          .stays = [this](const char* row) { return stays(row); },
+          .timers = &timers_.left(),
+          .bytes_beside = kTimerBytes + (merging_ ? kIndexBytes : 0)};
+}
+
+SnapshotPartPtr KeyWindows::snapshot(const StateDescriptor& state, uint32_t max_parallelism) {
+  return rows_.snapshot(state, max_parallelism, codec().save);
+}
+
+Status KeyWindows::load_row(char* row, ByteReader& in) {
+  load_window(in, window(row));
+  aggregates_->init(accumulators(row));
+  MR_TRY(aggregates_->load(in, accumulators(row), rows_.blobs()));
+  if (merging_) {
+    const std::string_view user_key = key(row);
+    const uint64_t hash = hash64(user_key);
+    read_sessions(hash, user_key);
+    sessions_.push_back({window(row).start, window(row).end, row});
+    write_sessions(hash, user_key);
+    if (number_of(row) != 0) numbered_.emplace_back(KeyedTable::key_of(row));
+  }
+  set_timer(row, due_(window(row)));
+  return {};
+}
+
+void KeyWindows::leave(char* row) {
+  if (window(row).timer != kNoTime) timers_.leave(window(row).timer, row);
+  if (merging_) index_.erase(hash64(key(row)), key(row));  // its only session
+  aggregates_->drop(accumulators(row), rows_.blobs());
+}
+
+bool KeyWindows::stays(const char* row) {
+  if (!merging_) return false;
+  if (number_of(row) != 0) return true;
+  const char* entry = index_.find(hash64(key(row)), key(row));
+  return entry != nullptr && !reinterpret_cast<const IndexEntry*>(entry)->others.empty();
+}
+
+Status KeyWindows::back(const StateDescriptor& state, const OperatorContext& context,
+                        std::function<int64_t(const KeyWindow&)> due) {
+  due_ = std::move(due);
+  MR_TRY(timers_.left().open(context, state, "timers"));
+  MR_TRY(rows_.back(state, context, codec()));
+  MR_TRY(rows_.visit_held([&](std::string_view row_key, ByteReader& value) -> Status {
+    KeyWindow held{};
+    load_window(value, held);
+    timers_.left().set(due_(held), row_key);
+    int64_t number = 0;
+    std::memcpy(&number, row_key.data(), sizeof number);
+    if (merging_ && number != 0) numbered_.emplace_back(row_key);
     return {};
-  });
+  }));
+  return settle_sessions();
+}
+
+/// Of keys with several sessions all must be in memory.
+Status KeyWindows::settle_sessions() {
+  const std::vector<std::string> numbered = std::exchange(numbered_, {});
+  std::vector<std::string> firsts;
+  for (const std::string& row_key : numbered) {
+    append_row_key(0, std::string_view(row_key).substr(sizeof(int64_t)), firsts.emplace_back());
+  }
+  MR_TRY(fetch(std::vector<std::string_view>(numbered.begin(), numbered.end())));
+  MR_TRY(fetch(std::vector<std::string_view>(firsts.begin(), firsts.end())));
+  numbered_.clear();
+  return {};
 }
 
 }  // namespace millrace
