@@ -269,7 +269,8 @@ Status TaskStore::balance(SpillableState& owner) {
   const int64_t limit = config_.budget->limit_bytes;
   const int64_t mine = static_cast<int64_t>(owner.memory_bytes());
   int64_t others = 0;
-  for (const Owner& other : owners_) others += other.owner == &owner ? 0 : static_cast<int64_t>(other.owner->memory_bytes());
+  for (const Owner& other : owners_)
+    others += other.owner == &owner ? 0 : static_cast<int64_t>(other.owner->memory_bytes());
   count(others + mine);
   const int64_t over = config_.budget->used_bytes.load(std::memory_order_relaxed) - limit;
   if (over <= 0 || config_.backend == StateBackend::kMemory || writing_back()) return {};

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 constexpr size_t kLookRows = 512;
 constexpr size_t kErasedBytes = 96;
-}
+}  // namespace
 
 BackedRows::BackedRows(KeyedRows& rows, TaskStore& store, uint32_t max_parallelism, KeyedRows::Codec codec)
     : rows_(rows), store_(store), max_parallelism_(max_parallelism), codec_(std::move(codec)) {}

@@ -42,9 +42,7 @@ Status KeyTimers::open(const OperatorContext& context, const StateDescriptor& st
   return {};
 }
 
-size_t KeyTimers::bytes_of(std::string_view key) {
-  return kTimerBytes + (key.size() > 15 ? key.size() + 16 : 0);
-}
+size_t KeyTimers::bytes_of(std::string_view key) { return kTimerBytes + (key.size() > 15 ? key.size() + 16 : 0); }
 
 void KeyTimers::set(int64_t time, std::string_view key) {
   if (near_[time].emplace(key).second) bytes_ += bytes_of(key);
@@ -52,8 +50,8 @@ void KeyTimers::set(int64_t time, std::string_view key) {
 
 Result<bool> KeyTimers::due(int64_t until) {
   due_until_ = std::max(due_until_, until);
-  if (far_ && *far_ <= until && (near_.empty() || *far_ < near_.begin()->first ||
-                                 (*far_ == near_.begin()->first && !cut_))) {
+  if (far_ && *far_ <= until &&
+      (near_.empty() || *far_ < near_.begin()->first || (*far_ == near_.begin()->first && !cut_))) {
     MR_TRY(recall(until));
   }
   return !near_.empty() && near_.begin()->first <= until;
@@ -61,8 +59,7 @@ Result<bool> KeyTimers::due(int64_t until) {
 
 std::pair<int64_t, std::string> KeyTimers::pop() {
   const auto first = near_.begin();
-  std::pair<int64_t, std::string> timer(first->first,
-                                        std::move(first->second.extract(first->second.begin()).value()));
+  std::pair<int64_t, std::string> timer(first->first, std::move(first->second.extract(first->second.begin()).value()));
   if (first->second.empty()) near_.erase(first);
   bytes_ -= bytes_of(timer.second);
   return timer;

@@ -30,8 +30,7 @@ std::string ObjectStore::store_key(std::string_view key) const {
 
 // ---- restore ----
 
-Status ObjectStore::open_objects(const OperatorContext& context, std::vector<KeyTimers*> timers,
-                                 const Visit& visit) {
+Status ObjectStore::open_objects(const OperatorContext& context, std::vector<KeyTimers*> timers, const Visit& visit) {
   max_parallelism_ = context.max_parallelism;
   timers_ = std::move(timers);
   bool holds = false;

@@ -59,9 +59,9 @@ class TimedRows : public Operator {
   Result<Flow> advance(int64_t watermark, Output& out) override {
     // Told again behind a restore: a timer that was set at or below it still waits for the next.
     if (watermark <= watermark_ && watermark_ != kWatermarkMin) return Flow::kNeedInput;
-    MR_ASSIGN(const bool fired,
-              fire_keys(timers_, *store_, watermark, [this] { return full(); },
-                        [this](const std::string& key, int64_t time) { return fire(key, time); }));
+    MR_ASSIGN(const bool fired, fire_keys(
+                                    timers_, *store_, watermark, [this] { return full(); },
+                                    [this](const std::string& key, int64_t time) { return fire(key, time); }));
     flush(out);
     if (!fired) return Flow::kMoreOutput;
     watermark_ = watermark;

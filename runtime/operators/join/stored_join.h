@@ -58,9 +58,9 @@ class StoredJoin : public Operator {
     if (watermark <= watermark_ && watermark_ != kWatermarkMin && !advancing_) return Flow::kNeedInput;
     advancing_ = true;
     watermark_ = watermark;
-    MR_ASSIGN(const bool fired,
-              fire_keys(timers_, *store_, watermark, [this] { return pairs_->full(); },
-                        [this](const std::string& key, int64_t time) { return fire(key, time); }));
+    MR_ASSIGN(const bool fired, fire_keys(
+                                    timers_, *store_, watermark, [this] { return pairs_->full(); },
+                                    [this](const std::string& key, int64_t time) { return fire(key, time); }));
     MR_TRY(pairs_->flush(out));
     if (!fired) return Flow::kMoreOutput;
     advancing_ = false;

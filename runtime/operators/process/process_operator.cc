@@ -50,12 +50,12 @@ class ProcessOperator final : public TimedRows<ProcessKey, ProcessCodec> {
 
   Result<Flow> on_timer(int64_t now_ms, Output& out) override {
     if (watermark_ == kWatermarkMax) return Flow::kNeedInput;
-    MR_ASSIGN(const bool fired, fire_keys(wall_timers_, *store_, now_ms, [this] { return full(); },
-                                          [this](const std::string& key, int64_t time) {
-                                            const int64_t event_time =
-                                                watermark_ == kWatermarkMin ? time : watermark_ + 1;
-                                            return fire_timers(key, time, 1, event_time);
-                                          }));
+    MR_ASSIGN(const bool fired, fire_keys(
+                                    wall_timers_, *store_, now_ms, [this] { return full(); },
+                                    [this](const std::string& key, int64_t time) {
+                                      const int64_t event_time = watermark_ == kWatermarkMin ? time : watermark_ + 1;
+                                      return fire_timers(key, time, 1, event_time);
+                                    }));
     flush(out);
     return fired ? Flow::kNeedInput : Flow::kMoreOutput;
   }

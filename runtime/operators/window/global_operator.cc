@@ -39,9 +39,7 @@ class GlobalOperator final : public Operator {
     if (watermark <= watermark_ && watermark_ != kWatermarkMin) return Flow::kNeedInput;  // told again by a restore
     return fire_until(watermark, out);
   }
-  [[nodiscard]] int64_t next_timer_ms() const override {
-    return spec_.processing_time ? timers_.next() : INT64_MAX;
-  }
+  [[nodiscard]] int64_t next_timer_ms() const override { return spec_.processing_time ? timers_.next() : INT64_MAX; }
   Result<Flow> on_timer(int64_t now_ms, Output& out) override { return fire_until(now_ms, out); }
   Result<std::vector<SnapshotPartPtr>> snapshot() override;
 

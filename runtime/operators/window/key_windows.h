@@ -1,9 +1,9 @@
 // State of key_window_operator: rows of (window, key), the sessions of each key, timers in order of time.
 // Invariant: a row has exactly one timer, at or before the time at which something must happen to it.
 //
-// The first part of a row's key is the window's start, or for a session the smallest number that no other session of the
-// key has. Rows may leave memory; of sessions only number 0 does, and only while it is the key's only one, so that a
-// key without a session in memory has at most that one.
+// The first part of a row's key is the window's start, or for a session the smallest number that no other session of
+// the key has. Rows may leave memory; of sessions only number 0 does, and only while it is the key's only one, so that
+// a key without a session in memory has at most that one.
 #pragma once
 
 #include <memory>
@@ -106,7 +106,7 @@ class KeyWindows {
   RowTimers timers_{rows_};
   std::function<int64_t(const KeyWindow&)> due_;
   std::vector<std::string> numbered_;  // during a restore: rows of sessions that are not number 0
-  std::vector<Interval> sessions_;  // of the key in work
+  std::vector<Interval> sessions_;     // of the key in work
   std::string row_key_;
 };
 
