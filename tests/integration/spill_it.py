@@ -38,6 +38,72 @@ sinks:
 """
 
 
+# One step of each other kind that keeps state.
+KINDS = """version: 1
+name: kinds
+settings:
+  checkpoint: {{interval: 300ms}}
+  state: {{backend: {backend}}}
+sources:
+  numbers:
+    type: datagen
+    rows_per_second: 6000
+    schema:
+      n: BIGINT SEQUENCE(1, {rows})
+      k: BIGINT AS MOD(n * 7919, {keys})
+      v: BIGINT AS MOD(n * 31, 1000)
+      at: TIMESTAMP(3) AS TO_TIMESTAMP_LTZ(n, 3)
+    event_time: {{column: at}}
+steps:
+  - {{id: even, input: numbers, filter: "MOD(n, 2) = 0"}}
+  - {{id: odd, input: numbers, filter: "MOD(n, 2) = 1"}}
+  - id: sessions
+    input: numbers
+    key_by: [k]
+    window: {{type: session, gap: 7s}}
+    aggregate: {{rows: COUNT(*), total: SUM(v)}}
+  - {{id: counted, input: numbers, key_by: [k], window: {{type: count, size: 3}}, aggregate: {{total: SUM(v)}}}}
+  - {{id: firsts, input: numbers, dedup: {{key: [k], keep: first, within: 4s}}}}
+  - id: tops
+    input: numbers
+    key_by: [k]
+    top: {{n: 1, order_by: [v DESC], window: {{type: tumbling, size: 9s}}}}
+  - {{id: sorted, input: numbers, key_by: [k], sort: {{then: [v]}}}}
+  - {{id: overs, input: numbers, key_by: [k], over: {{rows: 2, columns: {{total: SUM(v)}}}}}}
+  - id: paired
+    join: {{left: even, right: odd, equal: [k], kind: window, window: {{type: tumbling, size: 8s}},
+           select: {{k: even.k, a: even.n, b: odd.n}}}}
+  - id: met
+    join: {{left: even, right: odd, equal: [k], kind: regular, select: {{k: even.k, a: even.n, b: odd.n}}}}
+sinks:
+{sinks}
+"""
+KIND_STEPS = ("sessions", "counted", "firsts", "tops", "sorted", "overs", "paired", "met")
+
+
+def kinds_job(env, name, backend, **environment):
+    sinks = "".join(f"  to_{step}: {{type: file, path: {env.directory}/{name}/{step}/, format: {{type: json}}, "
+                    f"delivery: exactly_once, input: {step}}}\n" for step in KIND_STEPS)
+    text = KINDS.format(backend=backend, rows=20_000, keys=3_999, sinks=sinks).replace("kinds", name)
+    return env.job(text, XDG_STATE_HOME=str(env.directory), **environment)
+
+
+def test_every_kind_of_state_survives_kills_on_disk(env):
+    kinds_job(env, "calm", "memory").run("--set", "sources.numbers.rows_per_second=1000000", seconds=120)
+    job = kinds_job(env, "spilled", "auto", **BUDGET)
+    for parallelism in (1, 2, 1):
+        before = job.completed_checkpoints()
+        job.start("--set", f"settings.parallelism={parallelism}")
+        wait_until(lambda: list((job.directory / "checkpoints" / "spilled" / "shared").glob("*.sst"))
+                   and job.completed_checkpoints() != before, "a checkpoint with files")
+        job.kill()
+    job.run("--set", "settings.parallelism=1", seconds=180)
+    for step in KIND_STEPS:
+        calm, spilled = (sorted(json.dumps(row, sort_keys=True) for row in written(env, f"{name}/{step}"))
+                         for name in ("calm", "spilled"))
+        assert calm and calm == spilled, f"{step}: {len(calm)} rows, on disk {len(spilled)}"
+
+
 def large_job(env, backend, window="tumbling, size: 20s", **environment):
     text = JOB.format(backend=backend, rows=ROWS, keys=KEYS, window=window, out=env.directory)
     return env.job(text, XDG_STATE_HOME=str(env.directory), **environment)
