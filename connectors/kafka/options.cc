@@ -239,7 +239,18 @@ ConnectorDescriptor kafka_sink_descriptor() {
   return descriptor;
 }
 
-KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group) {
+namespace {
+
+/// Of the most that is fetched ahead, which a process with a gigabyte and more may do.
+uint64_t fetch_share(uint64_t most, uint64_t least, uint64_t memory_bytes) {
+  constexpr uint64_t kPlenty = 1ULL << 30;
+  if (memory_bytes == 0 || memory_bytes >= kPlenty) return most;
+  return std::max(least, most * (memory_bytes >> 20) / (kPlenty >> 20));
+}
+
+}  // namespace
+
+KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group, uint64_t memory_bytes) {
   const OptionValues& values = config.options;
   KafkaSourceOptions options;
   options.topics = values.texts("topics");
@@ -265,8 +276,8 @@ KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::stri
                            {"fetch.max.bytes", "1048576"},
                            {"fetch.wait.max.ms", "20"},
                            {"fetch.error.backoff.ms", "50"},
-                           {"queued.min.messages", "20000"},
-                           {"queued.max.messages.kbytes", "16384"}};
+                           {"queued.min.messages", std::to_string(fetch_share(20'000, 1000, memory_bytes))},
+                           {"queued.max.messages.kbytes", std::to_string(fetch_share(16'384, 1024, memory_bytes))}};
   options.settings.insert(options.settings.end(), ours.begin(), ours.end());
   append_properties(values, options.settings);
   return options;

@@ -49,7 +49,8 @@ ConnectorDescriptor kafka_sink_descriptor();
 
 /// REQUIRES: values that passed the descriptor's check. `group` is used where the file names no group (librdkafka wants
 /// one even where no offset is committed).
-KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group);
+/// Fetched records waiting to be read follow from `memory_bytes`, the process's; 0: not known.
+KafkaSourceOptions read_kafka_source(const SourceConfig& config, const std::string& group, uint64_t memory_bytes = 0);
 /// The value that counts (the last one), or "".
 std::string kafka_setting(const KafkaSettings& settings, std::string_view name);
 KafkaSinkOptions read_kafka_sink(const OptionValues& values);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/process_memory.h"
 #include "data/number_text.h"
 
 namespace millrace {
@@ -40,7 +41,7 @@ KafkaSourceReader::~KafkaSourceReader() = default;
 Status KafkaSourceReader::open(SourceContext& context) {
   context_ = context;
   context_.splits.clear();
-  options_ = read_kafka_source(config_, "millrace-" + context.job_name);
+  options_ = read_kafka_source(config_, "millrace-" + context.job_name, process_memory_bytes());
   if (context.until_done && options_.stop.kind == KafkaPosition::Kind::kNone)
     options_.stop.kind = KafkaPosition::Kind::kLatest;
   bounded_ = options_.stop.kind != KafkaPosition::Kind::kNone;

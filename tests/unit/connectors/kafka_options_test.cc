@@ -76,6 +76,22 @@ TEST_CASE("kafka sources read committed records and never let the client reset a
   CHECK(kafka_setting(settings, "security.protocol") == "plaintext");
 }
 
+TEST_CASE("kafka sources fetch less ahead in a small process, and what the job file says in any") {
+  SourceConfig config;
+  config.options = kafka_values(kafka_source_descriptor(), "{brokers: b, topics: [t], group_id: g, format: json}");
+  const auto queue = [&](uint64_t memory_bytes) {
+    return kafka_setting(read_kafka_source(config, "g", memory_bytes).settings, "queued.max.messages.kbytes");
+  };
+  CHECK(queue(0) == "16384");
+  CHECK(queue(4ULL << 30) == "16384");
+  CHECK(queue(256ULL << 20) == "4096");
+  CHECK(queue(16ULL << 20) == "1024");
+  config.options = kafka_values(kafka_source_descriptor(),
+                                "{brokers: b, topics: [t], group_id: g, format: json, "
+                                "properties: {queued.max.messages.kbytes: 9999}}");
+  CHECK(queue(256ULL << 20) == "9999");
+}
+
 TEST_CASE("kafka security follows from the fields that are given") {
   const auto protocol = [](const std::string& more) {
     return kafka_setting(kafka_source_of("{brokers: b, topics: t, " + more + "}").settings, "security.protocol");
