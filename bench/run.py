@@ -6,6 +6,8 @@ windows         the same with sliding windows (10 s / 2 s), sessions, an interva
                 60 s every 100 ms next to tumbling ones at 1 M events per second of event time (--fine-events)
 exchange        rows (key, ts, value) through a hash exchange, in one process and over loopback TCP, both sides counted
 state           read-modify-write of a counter per key: 1 M, 10 M and 100 M keys, in memory and on RocksDB
+state-large     checkpoints of --size (10GB) of 100-byte rows on RocksDB, 1 % of them updated in each of --intervals;
+                then kill -9 and the time to the first restored row; --memory (1024 MB) is the process's number
 kafka-filter    a topic of 4 partitions and 10,000 keys into blackhole, next to a bare consumer of the same topic
 kafka-tumbling  the same with a 10 s tumbling count and sum per key
 kafka-sliding   the same with 10 s windows every 2 s
@@ -21,6 +23,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,7 +69,7 @@ JOBS["kafka-sliding"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: sliding,
 JOBS["kafka-session"] = JOBS["kafka-tumbling"].replace(TUMBLING, "type: session, gap: 10s")
 KEYS = {"kafka-session": 100_000}
 LARGE_KEYS = 10_000_000
-LARGE_MEMORY = "180MB"  # three fifths of it are a tenth of 10 M rows of about 100 bytes
+LARGE_MEMORY = 180  # MB; three fifths of it are a tenth of 10 M rows of about 100 bytes
 
 
 COPY = """steps: [{{id: half, filter: price < 5000000}}]
@@ -97,7 +100,7 @@ def with_broker():
     return running.address, running
 
 
-def bench_kafka(name, events, backend, large_state):
+def bench_kafka(name, events, backend, large_state, memory):
     """`large_state`: one window of all events over 10 M keys, with memory for about a tenth of its state."""
     brokers, running = with_broker()
     directory = tempfile.mkdtemp(prefix="millrace-bench-")
@@ -111,7 +114,9 @@ def bench_kafka(name, events, backend, large_state):
             text = JOBS[name].format(directory=directory, brokers=brokers, topic=topic)
             file.write(text.replace(TUMBLING, "type: tumbling, size: 1000d") if large_state else text)
         command = [MILLRACE, "run", path, "--listen", "127.0.0.1:0", "--set", f"settings.state.backend={backend}"]
-        code, figures = run_measured(command + (["--memory", LARGE_MEMORY] if large_state else []),
+        if large_state and memory is None:
+            memory = LARGE_MEMORY
+        code, figures = run_measured(command + (["--memory", f"{memory}MB"] if memory else []),
                                      stderr=open(os.path.join(directory, "log"), "w", encoding="utf-8"))
         if code != 0:
             sys.stderr.write(open(os.path.join(directory, "log"), encoding="utf-8").read())
@@ -220,6 +225,19 @@ def bench_state():
     return 0
 
 
+def bench_state_large(size, memory_mb, intervals):
+    directory = tempfile.mkdtemp(prefix="millrace-bench-")
+    tool = os.path.join(TOOLS, "bench_state_checkpoint")
+    keys = str(size // 100)
+    try:
+        built = subprocess.run([tool, "build", directory, keys, str(memory_mb), str(intervals)], check=False).returncode
+        if built != -signal.SIGKILL:
+            return built or 1
+        return subprocess.run([tool, "restore", directory, keys, str(memory_mb)], check=False).returncode
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def bench_exchange(events):
     for way in ("local", "tcp"):
         for key in ("bigint", "string"):
@@ -283,15 +301,22 @@ def main():
     parser.add_argument("--backend", choices=("auto", "memory", "rocksdb"), default="auto", help="of kafka-*")
     parser.add_argument("--large-state", action="store_true",
                         help="of kafka-tumbling: one window over 10 M keys, memory for a tenth of its state")
+    parser.add_argument("--size", default="10GB", help="of the state of state-large")
+    parser.add_argument("--memory", type=int, help="MB of the process, of state-large and kafka-*")
+    parser.add_argument("--intervals", type=int, default=12, help="of state-large")
     arguments = parser.parse_args()
     if arguments.name in JOBS:
-        return bench_kafka(arguments.name, arguments.events, arguments.backend, arguments.large_state)
+        return bench_kafka(arguments.name, arguments.events, arguments.backend, arguments.large_state,
+                           arguments.memory)
     if arguments.name == "memory":
         return 1 if bench_memory(("filter", "tumbling"), arguments.events) is None else 0
     if arguments.name == "exchange":
         return bench_exchange(arguments.events)
     if arguments.name == "state":
         return bench_state()
+    if arguments.name == "state-large":
+        size = int(arguments.size.removesuffix("GB")) * 10**9
+        return bench_state_large(size, arguments.memory or 1024, arguments.intervals)
     if arguments.name == "windows":
         return bench_windows(arguments.events, arguments.fine_events)
     if arguments.name == "kafka-to-kafka":

@@ -16,7 +16,7 @@
 #include "core/hash.h"
 #include "core/random.h"
 #include "runtime/operators/keyed_rows.h"
-#include "state/task_store.h"
+#include "state/state_resources.h"
 
 namespace millrace {
 namespace {
@@ -71,6 +71,7 @@ struct Arguments {
 
 /// The table that is measured, and its store.
 struct Measured {
+  std::unique_ptr<StateResources> resources;
   std::unique_ptr<TaskStore> store;
   KeyedRows rows{sizeof(Counter), 0};
 };
@@ -80,13 +81,13 @@ Counter* counter(char* row) { return reinterpret_cast<Counter*>(row); }
 Status open_measured(const Arguments& arguments, Measured& measured) {
   OperatorContext context;
   if (arguments.rocksdb) {
-    // As StateResources divides: three fifths for tables, three twentieths for the cache.
+    measured.resources = std::make_unique<StateResources>(arguments.directory, arguments.budget_mb << 20);
     TaskStore::Config config;
-    config.budget = std::make_shared<StateBudget>();
-    config.budget->limit_bytes = static_cast<int64_t>(arguments.budget_mb << 20) / 5 * 3;
-    config.directory = arguments.directory;
+    config.root = [&measured] { return measured.resources->directory(); };
+    config.directory = "bench";
     config.instance = "bench";
-    config.memory = make_spill_memory((arguments.budget_mb << 20) * 3 / 20);
+    config.budget = measured.resources->budget();
+    config.memory = measured.resources->memory();
     config.key_groups = context.key_groups;
     MR_ASSIGN(measured.store, TaskStore::make(std::move(config)));
     context.store = measured.store.get();

@@ -150,11 +150,11 @@ Result<std::unique_ptr<TaskStore>> build_store(const TaskBuild& build, const Cha
   const bool operators =
       std::ranges::any_of(chain.nodes, [&](uint32_t node) { return graph.nodes[node].kind == NodeKind::kOperator; });
   if (!operators || !build.config.state || graph.settings.state_backend == StateBackend::kMemory) return nullptr;
-  MR_ASSIGN(const std::string root, build.config.state->directory());
   TaskStore::Config config;
   config.backend = graph.settings.state_backend;
   config.instance = fmt::format("{:016x}c{}s{}", build.config.owner.incarnation, build.id.chain, build.id.subtask);
-  config.directory = join_path(root, build.config.job_id + "-" + config.instance);
+  config.directory = build.config.job_id + "-" + config.instance;
+  config.root = [state = build.config.state] { return state->directory(); };
   config.budget = build.config.state->budget();
   config.memory = build.config.state->memory();
   config.key_groups = key_group_range(graph.settings.max_parallelism, chain.parallelism, build.id.subtask);

@@ -24,8 +24,10 @@ constexpr size_t kRowsAhead = 24;
 constexpr size_t kProbeRing = 64;  // more than kSlotsAhead
 
 struct SlotsDeleter {
-  void operator()(TableSlot* slots) const { free_table_memory(reinterpret_cast<char*>(slots)); }
+  size_t bytes = 0;
+  void operator()(TableSlot* slots) const { free_table_memory(reinterpret_cast<char*>(slots), bytes); }
 };
+using TableSlots = std::unique_ptr<TableSlot[], SlotsDeleter>;
 
 inline bool same_key(const char* a, const char* b, size_t size) {
   if (size >= 8) {
@@ -75,6 +77,7 @@ class FrozenTable final : public TableView {
         const auto* row = reinterpret_cast<const TableRow*>(base + size_t{i} * frozen_->row_bytes);
         if (row->live != 0) visitor(row->hash, row->key(), row->value());
       }
+      if (saved) frozen_->saved_bytes.fetch_sub(bytes, std::memory_order_relaxed);
     }
   }
 
@@ -94,7 +97,7 @@ struct KeyedTable::Impl {
   uint32_t value_bytes;
   TablePages pages;
   BlobPool& blobs;
-  std::unique_ptr<TableSlot[], SlotsDeleter> slots;
+  TableSlots slots;
   size_t slot_count = 0;
   size_t mask = 0;
   size_t rows = 0;
@@ -107,7 +110,8 @@ struct KeyedTable::Impl {
       return false;
     const size_t size = std::max(kSlotsMin, std::bit_ceil(wanted * 8 / 5 + 1));
     const auto old = std::move(slots);
-    slots.reset(reinterpret_cast<TableSlot*>(allocate_table_memory(size * sizeof(TableSlot))));
+    const size_t bytes = size * sizeof(TableSlot);
+    slots = TableSlots(reinterpret_cast<TableSlot*>(allocate_table_memory(bytes)), SlotsDeleter{bytes});
     std::fill_n(slots.get(), size, TableSlot{0, kEmptyRef});
     mask = size - 1;
     for (size_t i = 0; i < slot_count; ++i) {
@@ -319,8 +323,12 @@ bool KeyedTable::writable() const { return !impl_->pages.viewed(); }
 
 void KeyedTable::reserve(size_t more) { impl_->reserve(more); }
 size_t KeyedTable::size() const { return impl_->rows; }
-size_t KeyedTable::used_bytes() const { return impl_->rows * (impl_->pages.row_bytes() + sizeof(TableSlot) * 2); }
-size_t KeyedTable::bytes() const { return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot); }
+size_t KeyedTable::used_bytes() const {
+  return impl_->rows * (impl_->pages.row_bytes() + sizeof(TableSlot) * 2) + impl_->pages.saved_bytes();
+}
+size_t KeyedTable::bytes() const {
+  return impl_->pages.bytes() + impl_->slot_count * sizeof(TableSlot) + impl_->pages.saved_bytes();
+}
 
 void KeyedTable::clear() {
   impl_->release_long_keys();

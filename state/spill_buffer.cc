@@ -8,7 +8,6 @@ namespace millrace {
 
 namespace {
 constexpr size_t kChunkBytes = 1 << 20;
-constexpr size_t kStateIdBytes = 4;
 }  // namespace
 
 char* SpillBuffer::reserve(size_t bytes) {
@@ -32,10 +31,6 @@ SpillBuffer::Row& SpillBuffer::append(std::initializer_list<std::string_view> ke
     if (!part.empty()) std::memcpy(into, part.data(), part.size());
     into += part.size();
   }
-  if (key_bytes > kStateIdBytes) {
-    std::memcpy(&row.prefix, row.bytes + kStateIdBytes, std::min(key_bytes - kStateIdBytes, sizeof row.prefix));
-    row.prefix = std::byteswap(row.prefix);  // bytes in memory order compare as one number
-  }
   return row;
 }
 
@@ -47,13 +42,31 @@ void SpillBuffer::add(std::initializer_list<std::string_view> key, std::string_v
 
 void SpillBuffer::erase(std::initializer_list<std::string_view> key) { append(key, 0).value_bytes = kErased; }
 
+void SpillBuffer::sort() {
+  if (rows_.empty()) return;
+  const std::string_view first = rows_.front().key();
+  size_t shared = first.size();
+  for (const Row& row : rows_) {
+    const size_t bytes = std::min(shared, row.key().size());
+    shared = static_cast<size_t>(std::mismatch(first.begin(), first.begin() + bytes, row.bytes).first - first.begin());
+  }
+  for (Row& row : rows_) {
+    std::memcpy(&row.begin, row.bytes + shared, std::min(row.key_bytes - shared, sizeof row.begin));
+    row.begin = std::byteswap(row.begin);  // bytes in memory order compare as one number
+  }
+  std::ranges::sort(
+      rows_, [](const Row& a, const Row& b) { return a.begin != b.begin ? a.begin < b.begin : a.key() < b.key(); });
+}
+
+Status SpillBuffer::write_run(SpillStore& store) {
+  if (rows_.empty()) return {};
+  MR_ASSIGN(const std::unique_ptr<SpillRun> run, store.begin_run());
+  MR_TRY(write(*run));
+  return run->finish();
+}
+
 Status SpillBuffer::write(SpillRun& run) {
-  std::ranges::sort(rows_, [](const Row& a, const Row& b) {
-    const int states = std::memcmp(a.bytes, b.bytes, kStateIdBytes);
-    if (states != 0) return states < 0;
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    return a.key() < b.key();
-  });
+  sort();
   for (const Row& row : rows_) {
     if (row.value_bytes == kErased) {
       MR_TRY(run.erase(row.key()));

@@ -18,13 +18,16 @@ class SpillBuffer {
   void add(std::initializer_list<std::string_view> key, std::string_view value);
   void erase(std::initializer_list<std::string_view> key);
   [[nodiscard]] size_t rows() const { return rows_.size(); }
-  [[nodiscard]] size_t bytes() const { return bytes_; }
+  /// In memory.
+  [[nodiscard]] size_t bytes() const { return bytes_ + rows_.capacity() * sizeof(Row); }
   /// Sorts and writes everything; empty afterwards. REQUIRES: no key twice.
   Status write(SpillRun& run);
+  /// The same as a run of its own.
+  Status write_run(SpillStore& store);
 
  private:
   struct Row {
-    uint64_t prefix;  // the key's bytes behind the state's 4, so that few comparisons touch `bytes`
+    uint64_t begin;  // the key's bytes behind what all keys share, so that few comparisons touch `bytes`
     const char* bytes;
     uint32_t key_bytes;
     uint32_t value_bytes;  // kErased: gone
@@ -32,6 +35,7 @@ class SpillBuffer {
   };
   static constexpr uint32_t kErased = UINT32_MAX;
   char* reserve(size_t bytes);
+  void sort();
   Row& append(std::initializer_list<std::string_view> key, size_t value_bytes);
 
   std::vector<Row> rows_;

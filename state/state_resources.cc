@@ -2,17 +2,30 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/environment.h"
 #include "core/file_system.h"
+#include "core/process_memory.h"
 #include "core/random.h"
 
 namespace millrace {
 
+namespace {
+
+/// Without what the program and its libraries are, which does not grow with the number.
+uint64_t for_data(uint64_t memory_bytes) {
+  constexpr uint64_t kProgramBytes = 32ULL << 20;
+  return memory_bytes - std::min(kProgramBytes, memory_bytes / 8);
+}
+
+}  // namespace
+
 StateResources::StateResources(std::string root, uint64_t memory_bytes)
-    : root_(std::move(root)), memory_(make_spill_memory(memory_bytes * 3 / 20)) {
-  budget_->limit_bytes = static_cast<int64_t>(memory_bytes / 5 * 3);
+    : root_(std::move(root)), memory_(make_spill_memory(for_data(memory_bytes) / 20 * 3)) {
+  set_process_memory_bytes(memory_bytes);
+  budget_->limit_bytes = static_cast<int64_t>(for_data(memory_bytes) / 5 * 3);
 #ifdef MILLRACE_TEST_HOOKS
   // So small that everything spills.
   if (const auto bytes = environment_variable("MILLRACE_STATE_BUDGET")) {

@@ -18,18 +18,42 @@ constexpr size_t kFirstPageBytes = 4 * 1024;  // small tables (a slice of a quie
 constexpr size_t kChunkBytes = 2 * 1024 * 1024;
 constexpr size_t kChunkFromBytes = 1024 * 1024;
 
-TablePage allocate_page(size_t bytes) { return {allocate_table_memory(bytes), free_table_memory}; }
+/// Straight from the system and back to it: an allocator would keep what a table leaves behind, which is most of the
+/// process's memory, and count on it being wanted again.
+char* map_chunks(size_t bytes) {
+  const size_t mapped = bytes + kChunkBytes;
+  void* memory = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  MR_CHECK(memory != MAP_FAILED, "out of memory");
+  char* begin = static_cast<char*>(memory);
+  const size_t before = (kChunkBytes - reinterpret_cast<uintptr_t>(begin) % kChunkBytes) % kChunkBytes;
+  if (before > 0) (void)::munmap(begin, before);
+  if (before < kChunkBytes) (void)::munmap(begin + before + bytes, kChunkBytes - before);
+  (void)::madvise(begin + before, bytes, MADV_HUGEPAGE);
+  return begin + before;
+}
+
+size_t whole_chunks(size_t bytes) { return (bytes + kChunkBytes - 1) / kChunkBytes * kChunkBytes; }
+
+TablePage allocate_page(size_t bytes) {
+  return {allocate_table_memory(bytes), [bytes](char* memory) { free_table_memory(memory, bytes); }};
+}
 
 }  // namespace
 
 char* allocate_table_memory(size_t bytes) {
-  void* memory = std::aligned_alloc(bytes >= kChunkBytes ? kChunkBytes : 64, (bytes + 63) / 64 * 64);
+  if (bytes >= kChunkBytes) return map_chunks(whole_chunks(bytes));
+  void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
   MR_CHECK(memory != nullptr, "out of memory");
-  if (bytes >= kChunkBytes) (void)::madvise(memory, bytes, MADV_HUGEPAGE);
   return static_cast<char*>(memory);
 }
 
-void free_table_memory(char* memory) { std::free(memory); }
+void free_table_memory(char* memory, size_t bytes) {
+  if (bytes < kChunkBytes) {
+    std::free(memory);
+  } else {
+    (void)::munmap(memory, whole_chunks(bytes));
+  }
+}
 
 TablePages::TablePages(uint32_t row_bytes)
     : row_bytes_(row_bytes),
@@ -97,7 +121,16 @@ void TablePages::save(uint32_t page) {
       std::memcpy(copy.get(), bases_[page], bytes);
     }
     frozen.saved = copy;
+    view->saved_bytes.fetch_add(size_t{used_[page]} * row_bytes_, std::memory_order_relaxed);
   }
+}
+
+size_t TablePages::saved_bytes() const {
+  size_t bytes = 0;
+  for (const auto& view : views_) {
+    if (!view->closed.load(std::memory_order_acquire)) bytes += view->saved_bytes.load(std::memory_order_relaxed);
+  }
+  return bytes;
 }
 
 void TablePages::clear() {

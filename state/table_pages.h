@@ -45,7 +45,8 @@ using TablePage = std::shared_ptr<char>;
 
 /// 64-byte aligned; blocks from 2 MB on ask for huge pages, because most of a miss in a large table is the page walk.
 char* allocate_table_memory(size_t bytes);
-void free_table_memory(char* memory);
+/// `bytes` as it was allocated with.
+void free_table_memory(char* memory, size_t bytes);
 
 /// What a freeze shares between the table and its view.
 struct FrozenPages {
@@ -58,6 +59,7 @@ struct FrozenPages {
   std::mutex mutex;
   std::vector<Page> pages;
   std::atomic<bool> closed{false};
+  std::atomic<size_t> saved_bytes{0};  // of copies that were not read yet
   uint32_t row_bytes = 0;
 };
 
@@ -101,6 +103,8 @@ class TablePages {
   size_t peek(uint64_t& cursor, const char** values, size_t count) const;
   [[nodiscard]] std::shared_ptr<FrozenPages> freeze();
   [[nodiscard]] size_t bytes() const { return bytes_; }
+  /// Of the copies that open views hold.
+  [[nodiscard]] size_t saved_bytes() const;
   [[nodiscard]] uint32_t row_bytes() const { return row_bytes_; }
 
  private:

@@ -1,10 +1,12 @@
 #include "state/task_store.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/bytes.h"
 #include "core/file_system.h"
 #include "core/hash.h"
+#include "core/process_memory.h"
 #include "state/restored_stores.h"
 
 namespace millrace {
@@ -13,6 +15,13 @@ namespace {
 // Below it every call looks, above it the cost of looking would show.
 constexpr int64_t kSmallBudgetBytes = 16 << 20;
 constexpr std::string_view kMetaMagic = "MRSPILL1";
+
+/// States with runs of their own only ever add rows.
+template <class States, class StateOf>
+SpillPattern pattern_of(const States& states, StateOf state) {
+  const auto appends = [](const SpilledState& one) { return one.key.run_bytes > 0; };
+  return std::ranges::all_of(states, appends, state) ? SpillPattern::kAppend : SpillPattern::kReplace;
+}
 }  // namespace
 
 std::string spill_prefix(const StateDescriptor& state) {
@@ -95,6 +104,7 @@ class TaskStore::Part final : public SnapshotPart {
   Status write(SnapshotWriter& writer) override {
     MR_ASSIGN(const std::unique_ptr<SpillCheckpoint> checkpoint, store_->checkpoint());
     end_write_back();
+    give_back_freed_memory();  // copies of pages that were written meanwhile, as large as the tables at worst
     MR_TRY(measure());
     MR_ASSIGN(const std::unique_ptr<WritableFile> file, local_file_system().create(meta_path_));
     MR_TRY(file->append(encode_spill_meta(meta_)));
@@ -187,7 +197,7 @@ Result<TaskStore::Registered> TaskStore::add(const StateDescriptor& state, Spill
 }
 
 Status TaskStore::go_on_from(const Candidate& candidate) {
-  MR_TRY(open_store(&candidate.files));
+  MR_TRY(open_store(&candidate.files, pattern_of(candidate.meta.states, std::identity{})));
   held_ = candidate.meta.states;
   for (const Owner& owner : owners_) MR_TRY(drop_all(owner.prefix));  // they came before: it does not hold them
   for (const std::string& prefix : scratch_) MR_TRY(drop_all(prefix));
@@ -220,11 +230,16 @@ void TaskStore::remove(SpillableState& owner) {
   std::erase_if(owners_, [&](const Owner& one) { return one.owner == &owner; });
 }
 
-Status TaskStore::open_store(const RestoredStore* files) {
+Status TaskStore::open_store(const RestoredStore* files, SpillPattern pattern) {
+  if (config_.root) {
+    MR_ASSIGN(const std::string root, std::exchange(config_.root, nullptr)());
+    config_.directory = join_path(root, config_.directory);
+  }
   SpillStoreOptions options;
   options.directory = config_.directory;
   options.instance = config_.instance;
   options.memory = config_.memory;
+  options.pattern = pattern;
   options.from = config_.restored;
   options.files = files;
   MR_ASSIGN(store_, open_spill_store(options));
@@ -232,7 +247,9 @@ Status TaskStore::open_store(const RestoredStore* files) {
 }
 
 Result<SpillStore*> TaskStore::open() {
-  if (!store_) MR_TRY(open_store(nullptr));
+  if (!store_) {
+    MR_TRY(open_store(nullptr, scratch_.empty() ? pattern_of(owners_, &Owner::state) : SpillPattern::kReplace));
+  }
   return store_.get();
 }
 
@@ -244,7 +261,9 @@ void TaskStore::count(int64_t bytes) {
 /// What is over the limit and an eighth of it, so that not every batch spills; of it this task's share.
 Status TaskStore::balance() {
   const int64_t limit = config_.budget->limit_bytes;
-  if (owners_.empty() || (limit > kSmallBudgetBytes && ++calls_ % 8 != 0)) return {};
+  // While a snapshot is written, copies of pages may come with every batch.
+  const bool often = limit <= kSmallBudgetBytes || writing_back();
+  if (owners_.empty() || (!often && ++calls_ % 8 != 0)) return {};
   int64_t mine = 0;
   for (const Owner& owner : owners_) mine += static_cast<int64_t>(owner.owner->memory_bytes());
   count(mine);
@@ -282,7 +301,14 @@ Status TaskStore::balance(SpillableState& owner) {
 bool TaskStore::must_wait() const {
   if (!writing_back() || config_.budget->limit_bytes == INT64_MAX) return false;
   const int64_t limit = config_.budget->limit_bytes;
-  return config_.budget->used_bytes.load(std::memory_order_relaxed) > limit + limit / 8 + kSmallBudgetBytes;
+  const int64_t more = std::max(limit / 8, kSmallBudgetBytes / 2);
+  return config_.budget->used_bytes.load(std::memory_order_relaxed) > limit + more;
+}
+
+size_t TaskStore::buffer_bytes() const {
+  constexpr int64_t kLeast = 64 << 10;
+  constexpr int64_t kMost = 64 << 20;
+  return static_cast<size_t>(std::clamp(config_.budget->limit_bytes / 16, kLeast, kMost));
 }
 
 Result<SnapshotPartPtr> TaskStore::snapshot() {

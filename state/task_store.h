@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,8 +64,9 @@ class TaskStore {
  public:
   struct Config {
     StateBackend backend = StateBackend::kAuto;
-    std::string directory;  // of this task alone, made when something spills
-    std::string instance;   // never used twice in a job
+    std::string directory;                      // of this task alone, made when something spills
+    std::function<Result<std::string>()> root;  // asked then; `directory` lies below it
+    std::string instance;                       // never used twice in a job
     std::shared_ptr<StateBudget> budget;
     std::shared_ptr<SpillMemory> memory;
     KeyGroupRange key_groups;
@@ -108,6 +110,8 @@ class TaskStore {
   /// the store is writing_back().
   Result<SnapshotPartPtr> snapshot();
   [[nodiscard]] KeyGroupRange key_groups() const { return config_.key_groups; }
+  /// What a snapshot's part may buffer before it writes a run.
+  [[nodiscard]] size_t buffer_bytes() const;
 
  private:
   class Part;
@@ -122,7 +126,7 @@ class TaskStore {
     SpillMeta meta;
   };
   Status find_candidates();
-  Status open_store(const RestoredStore* files);
+  Status open_store(const RestoredStore* files, SpillPattern pattern);
   Status go_on_from(const Candidate& candidate);
   Status drop_all(const std::string& prefix);
   void count(int64_t bytes);

@@ -6,6 +6,9 @@
 #include <array>
 #include <cstring>
 
+#include "state/row_order.h"
+#include "state/spill_buffer.h"
+
 namespace millrace {
 
 namespace {
@@ -143,33 +146,42 @@ void BackedRows::forget(const char* row) {
 
 // ---- into the store ----
 
-Status BackedRows::write_back(SpillBuffer& buffer, std::vector<char*>& changed) {
-  ByteWriter bytes;
-  for (char* row : changed) {
-    bytes.clear();
-    codec_.save(row, bytes);
-    const std::string_view key = KeyedTable::key_of(row);
-    add_row(buffer, prefix_, rows_.prefix_bytes_, group_of(KeyedTable::hash_of(row), key), key, bytes.view());
-  }
-  for (const auto& [key, epoch] : erased_) buffer.erase({store_key(hash64(key), key)});
+/// All that has changed, as one run: the fewer and longer runs are, the less is there to look through and to compact.
+Status BackedRows::write_back() {
+  std::vector<std::string> erased;
+  erased.reserve(erased_.size());
+  for (const auto& [key, epoch] : erased_) erased.push_back(store_key(hash64(key), key));
+  std::ranges::sort(erased);
   MR_ASSIGN(SpillStore * store, store_.open());
   MR_ASSIGN(const std::unique_ptr<SpillRun> run, store->begin_run());
-  MR_TRY(buffer.write(*run));
+  KeyedTable& table = rows_.table();
+  const auto keep = [written = shared_->written.load(std::memory_order_acquire)](const char* row) {
+    return KeyedTable::changed_since(row, written);
+  };
+  ByteWriter bytes;
+  std::string key;
+  auto gone = erased.begin();
+  for (RowOrder rows(table, static_cast<uint32_t>(rows_.prefix_bytes_), max_parallelism_, keep); rows.valid();
+       rows.next()) {
+    bytes.clear();
+    codec_.save(rows.row(), bytes);
+    rows.store_key(prefix_, key);
+    for (; gone != erased.end() && *gone < key; ++gone) MR_TRY(run->erase(*gone));
+    MR_TRY(run->add(key, bytes.view()));
+  }
+  for (; gone != erased.end(); ++gone) MR_TRY(run->erase(*gone));
   MR_TRY(run->finish());
   spilled_ = true;
   erased_.clear();
-  const uint16_t written = shared_->written.load(std::memory_order_acquire);
-  for (char* row : changed) KeyedTable::set_stored(row, written);
+  shared_->written.store(table.next_epoch(), std::memory_order_release);
   return {};
 }
 
-size_t BackedRows::evict(std::vector<char*>& rows) {
-  const size_t before = memory_bytes();
+void BackedRows::evict(std::vector<char*>& rows) {
   for (char* row : rows) {
     codec_.drop(row);
     rows_.table().erase(KeyedTable::hash_of(row), KeyedTable::key_of(row));
   }
-  return before - std::min(before, memory_bytes());
 }
 
 size_t BackedRows::memory_bytes() const {
@@ -177,42 +189,49 @@ size_t BackedRows::memory_bytes() const {
          erased_.size() * kErasedBytes + (codec_.timers == nullptr ? 0 : codec_.timers->memory_bytes());
 }
 
-/// The hand goes round over the rows: those used since it came last stay, the others leave.
-Result<size_t> BackedRows::spill(size_t bytes) {
+/// The hand goes round over the rows: those used since it came last stay, the others leave unless they are changed.
+/// Whether there are changed ones.
+bool BackedRows::pick(size_t wanted, std::vector<char*>& leaving) {
   KeyedTable& table = rows_.table();
-  if (table.being_read()) return size_t{0};
-  size_t freed = 0;
-  if (codec_.timers != nullptr) {
-    const double part = static_cast<double>(bytes) / static_cast<double>(memory_bytes() + 1);
-    const auto share = static_cast<size_t>(static_cast<double>(codec_.timers->memory_bytes()) * part);
-    MR_ASSIGN(freed, codec_.timers->spill(share));
-  }
   const uint16_t written = shared_->written.load(std::memory_order_acquire);
-  const size_t wanted = std::max<size_t>(1, bytes * table.size() / std::max<size_t>(memory_bytes(), 1));
-  std::vector<char*> leaving;
-  std::vector<char*> changed;
+  bool some_changed = false;
   std::array<const char*, kLookRows> page;
-  // Twice round: in the second all rows are unused.
-  for (size_t looked = 0; leaving.size() < wanted && looked < 2 * table.size();) {
+  for (size_t looked = 0; leaving.size() < wanted && looked < table.size();) {
     const size_t count = table.peek_rows(hand_, page);
     if (count == 0) hand_ = 0;  // the round ends; there are rows, so the next page is not empty
     looked += count;
     for (size_t i = 0; i < count && leaving.size() < wanted; ++i) {
       char* row = const_cast<char*>(page[i]);
-      if ((codec_.stays && codec_.stays(row)) || KeyedTable::take_used(row)) continue;
-      leaving.push_back(row);
-      if (KeyedTable::changed_since(row, written)) changed.push_back(row);
+      if (codec_.stays && codec_.stays(row)) continue;
+      const bool changed = KeyedTable::changed_since(row, written);
+      some_changed = some_changed || changed;
+      if (!KeyedTable::take_used(row) && !changed) leaving.push_back(row);
     }
   }
   // A row may have been met twice when the hand came round within a page.
   std::ranges::sort(leaving);
   leaving.erase(std::ranges::unique(leaving).begin(), leaving.end());
-  std::ranges::sort(changed);
-  changed.erase(std::ranges::unique(changed).begin(), changed.end());
-  if (leaving.empty() && erased_.empty()) return freed;
-  SpillBuffer buffer;
-  MR_TRY(write_back(buffer, changed));
-  return freed + evict(leaving);
+  return some_changed;
+}
+
+Result<size_t> BackedRows::spill(size_t bytes) {
+  KeyedTable& table = rows_.table();
+  if (table.being_read()) return size_t{0};
+  const size_t before = memory_bytes();
+  if (codec_.timers != nullptr) {
+    const double part = static_cast<double>(bytes) / static_cast<double>(before + 1);
+    const auto share = static_cast<size_t>(static_cast<double>(codec_.timers->memory_bytes()) * part);
+    MR_TRY(codec_.timers->spill(share));
+  }
+  const size_t wanted = std::max<size_t>(1, bytes * table.size() / std::max<size_t>(memory_bytes(), 1));
+  std::vector<char*> leaving;
+  leaving.reserve(std::min(wanted, table.size()) + kLookRows);
+  const bool some_changed = pick(wanted, leaving);
+  if (leaving.size() < wanted && (some_changed || !erased_.empty())) MR_TRY(write_back());
+  // Twice round: in the second all rows are unused.
+  for (int round = 0; round < 2 && leaving.size() < wanted; ++round) pick(wanted, leaving);
+  evict(leaving);
+  return before - std::min(before, memory_bytes());
 }
 
 // ---- snapshots ----
@@ -229,6 +248,7 @@ class BackedRows::Part final : public SnapshotPart {
         save_(owner.codec_.save),
         shared_(owner.shared_),
         written_(owner.shared_->written.load(std::memory_order_acquire)),
+        buffer_bytes_(owner.store_.buffer_bytes()),
         erased_(owner.erased_.begin(), owner.erased_.end()),
         view_(state_->table.freeze()),
         epoch_(state_->table.next_epoch()) {}
@@ -236,22 +256,23 @@ class BackedRows::Part final : public SnapshotPart {
   Status write(SnapshotWriter& /*writer*/) override {
     SpillBuffer buffer;
     ByteWriter bytes;
+    Status status;
     view_->visit([&](uint64_t hash, std::string_view key, const char* row) {
-      if (!KeyedTable::changed_since(row, written_)) return;
+      if (!status || !KeyedTable::changed_since(row, written_)) return;
       bytes.clear();
       save_(row, bytes);
       add_row(buffer, prefix_, lead_, group(hash, key), key, bytes.view());
+      if (buffer.bytes() >= buffer_bytes_) status = buffer.write_run(*store_);
     });
     view_.reset();
+    MR_TRY(status);
     for (const auto& [key, epoch] : erased_) {
       std::array<char, 2> group_bytes;
       put_key_group(group(hash64(key), key), group_bytes.data());
       const std::string_view text = key;
       buffer.erase({prefix_, text.substr(0, lead_), {group_bytes.data(), 2}, text.substr(lead_)});
     }
-    MR_ASSIGN(const std::unique_ptr<SpillRun> run, store_->begin_run());
-    MR_TRY(buffer.write(*run));
-    MR_TRY(run->finish());
+    MR_TRY(buffer.write_run(*store_));
     shared_->written.store(epoch_, std::memory_order_release);
     return {};
   }
@@ -269,6 +290,7 @@ class BackedRows::Part final : public SnapshotPart {
   KeyedRows::Save save_;
   std::shared_ptr<Shared> shared_;
   uint16_t written_;
+  size_t buffer_bytes_;
   std::vector<std::pair<std::string, uint16_t>> erased_;
   std::unique_ptr<TableView> view_;
   uint16_t epoch_;

@@ -1,7 +1,7 @@
 // The way of a KeyedRows' rows between the table in memory and the task's store. A row is in one of three states:
 // changed (only the table has its newest version), clean (the store has it too: it may leave memory for nothing), or in
-// the store alone. Changed rows enter the store in sorted runs: at a snapshot all of them, over the budget those that
-// were not used lately. Worker's thread; a snapshot's part writes its run on the snapshot thread.
+// the store alone. All changed rows enter the store in one sorted run, at a snapshot, and over the budget when too few
+// rows are clean and were not used lately. Worker's thread; a snapshot's part writes its run on the snapshot thread.
 #pragma once
 
 #include <atomic>
@@ -60,8 +60,9 @@ class BackedRows final : public SpillableState {
   static void add_row(SpillBuffer& buffer, std::string_view prefix, size_t lead, uint32_t group, std::string_view key,
                       std::string_view value);
   Status fill(char* row, std::string_view value);
-  Status write_back(SpillBuffer& buffer, std::vector<char*>& changed);
-  size_t evict(std::vector<char*>& rows);
+  Status write_back();
+  bool pick(size_t wanted, std::vector<char*>& leaving);
+  void evict(std::vector<char*>& rows);
   [[nodiscard]] uint32_t group_of(uint64_t hash, std::string_view key) const;
 
   KeyedRows& rows_;

@@ -12,7 +12,7 @@ namespace millrace {
 RocksMemory::RocksMemory(uint64_t cache_bytes) {
   rocksdb::LRUCacheOptions options;
   options.capacity = std::max(cache_bytes, kSpillCacheFloorBytes);
-  options.high_pri_pool_ratio = 0.3;  // index and filter blocks must not be what a scan evicts
+  options.high_pri_pool_ratio = 0.8;  // index and filter blocks must not be what rows evict
   cache = rocksdb::NewLRUCache(options);
 }
 
@@ -20,31 +20,56 @@ std::shared_ptr<SpillMemory> make_spill_memory(uint64_t cache_bytes) {
   return std::make_shared<RocksMemory>(cache_bytes);
 }
 
-rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory) {
+namespace {
+
+rocksdb::BlockBasedTableOptions table_options(const RocksMemory& memory) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = static_cast<const RocksMemory&>(*memory).cache;
+  table.block_cache = memory.cache;
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // In pieces: what does not fit into the cache costs a read of 4 KB and not of a file's whole filter.
+  table.partition_filters = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.metadata_block_size = 4 * 1024;
+  table.pin_top_level_index_and_filter = true;
   table.checksum = rocksdb::kXXH3;  // Debian's build has no crc32 instruction
   table.format_version = 5;
-  table.block_size = 8 * 1024;
+  table.block_size = 4 * 1024;  // rows are looked up all over the keys, and a block is read for each
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  return table;
+}
 
+void set_compaction(rocksdb::Options& options, SpillPattern pattern) {
+  options.max_background_jobs = 2;
+  options.target_file_size_base = 64 << 20;
+  options.level0_file_num_compaction_trigger = 8;
+  // Nothing but marks of dropped ranges would be held up; runs wait by themselves.
+  options.level0_slowdown_writes_trigger = 1 << 20;
+  options.level0_stop_writes_trigger = 1 << 20;
+  if (pattern == SpillPattern::kAppend) {
+    // Runs go to the last level as they are.
+    options.level_compaction_dynamic_level_bytes = true;
+    options.max_bytes_for_level_base = 256 << 20;
+    return;
+  }
+  // By levels, a row would be written again for every level and a tenth of the next; this way a few times in all, for a
+  // handful of runs to look through.
+  options.compaction_style = rocksdb::kCompactionStyleUniversal;
+}
+
+}  // namespace
+
+rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory, SpillPattern pattern) {
   rocksdb::Options options;
   options.env = rocks_env();
   options.create_if_missing = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.table_factory.reset(
+      rocksdb::NewBlockBasedTableFactory(table_options(static_cast<const RocksMemory&>(*memory))));
   options.write_buffer_size = 1 << 20;
-  options.max_background_jobs = 2;
   options.compression = rocksdb::kLZ4Compression;
-  options.level_compaction_dynamic_level_bytes = true;
-  options.target_file_size_base = 32 << 20;
-  options.max_bytes_for_level_base = 256 << 20;
-  options.level0_file_num_compaction_trigger = 8;
-  options.level0_slowdown_writes_trigger = 64;
-  options.level0_stop_writes_trigger = 128;
+  set_compaction(options, pattern);
   options.max_open_files = 512;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.keep_log_file_num = 1;

@@ -2,11 +2,14 @@
 // reads are MultiGet of a batch or cursors with bounds. Exceptions do not leave RocksDB; its statuses end here.
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <atomic>
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 
@@ -33,6 +36,28 @@ uint64_t number_of(std::string_view name) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   return error == std::errc() && end == name.data() + name.size() ? number : 0;
 }
+
+// So many files of runs may overlap before a new run waits for a compaction: look-ups ask each of them.
+constexpr uint64_t kOverlappingFilesMax = 40;
+
+class CompactionListener final : public rocksdb::EventListener {
+ public:
+  void OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& /*info*/) override {
+    const std::lock_guard guard(mutex_);
+    ended_.notify_all();
+  }
+  /// Until `enough` says so, which is asked after every compaction and now and then; not for ever.
+  template <class Enough>
+  void wait(Enough enough) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    std::unique_lock lock(mutex_);
+    while (!enough() && std::chrono::steady_clock::now() < until) ended_.wait_for(lock, std::chrono::milliseconds(50));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+};
 
 class RocksStore;
 
@@ -103,9 +128,11 @@ class RocksStore final : public SpillStore {
  public:
   explicit RocksStore(const SpillStoreOptions& options)
       : memory_(options.memory),
-        options_(rocks_options(options.memory)),
+        options_(rocks_options(options.memory, options.pattern)),
         directory_(options.directory),
-        instance_(options.instance) {}
+        instance_(options.instance) {
+    options_.listeners.push_back(compactions_);
+  }
   ~RocksStore() override {
     if (db_) {
       rocksdb::CancelAllBackgroundWork(db_.get(), true);
@@ -215,10 +242,25 @@ class RocksStore final : public SpillStore {
     how.move_files = true;
     how.snapshot_consistency = false;  // cursors and checkpoints have their own views
     how.write_global_seqno = false;
-    return rocks_status(db_->IngestExternalFile(files, how), directory_);
+    MR_TRY(rocks_status(db_->IngestExternalFile(files, how), directory_));
+    compactions_->wait([this] { return number(kOverlappingFiles) <= kOverlappingFilesMax || !compacting(); });
+    return {};
   }
 
  private:
+  static constexpr const char* kOverlappingFiles = "rocksdb.num-files-at-level0";
+
+  [[nodiscard]] uint64_t number(const std::string& property) const {
+    std::string text;
+    uint64_t value = 0;
+    if (db_->GetProperty(property, &text)) std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  }
+  [[nodiscard]] bool compacting() const {
+    return number(rocksdb::DB::Properties::kCompactionPending) +
+               number(rocksdb::DB::Properties::kNumRunningCompactions) >
+           0;
+  }
   [[nodiscard]] std::string db_directory() const { return join_path(directory_, "db"); }
   [[nodiscard]] std::string runs_directory() const { return join_path(directory_, "runs"); }
 
@@ -258,6 +300,7 @@ class RocksStore final : public SpillStore {
   rocksdb::Options options_;
   std::string directory_;
   std::string instance_;
+  std::shared_ptr<CompactionListener> compactions_ = std::make_shared<CompactionListener>();
   std::unique_ptr<rocksdb::DB> db_;
   std::map<uint64_t, std::string> restored_names_;
   std::atomic<uint64_t> next_file_{1};
@@ -272,7 +315,9 @@ RocksRun::~RocksRun() {
 Status RocksRun::need_file() {
   if (writer_ && writer_->FileSize() >= kRunFileBytes) MR_TRY(close_file());
   if (writer_) return {};
-  writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), store_.options());
+  rocksdb::EnvOptions how;
+  how.bytes_per_sync = 1 << 20;  // so that the sync at the end finds little to do
+  writer_ = std::make_unique<rocksdb::SstFileWriter>(how, store_.options());
   files_.push_back(store_.next_run_file());
   return rocks_status(writer_->Open(files_.back()), store_.directory());
 }

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "state/row_order.h"
+
 namespace millrace {
 
 namespace {
@@ -74,7 +76,7 @@ std::unique_ptr<SpillCursor> SliceRuns::rows(int64_t pane, uint32_t run) const {
 Status SliceRuns::add_key(const Slice& slice, uint64_t hash, std::string_view key, char* into, BlobPool& blobs) const {
   std::vector<std::string> keys;
   std::array<char, 2> group;
-  put_key_group(group_of(hash), group.data());
+  put_key_group(key_group_of(hash, max_parallelism_), group.data());
   for (const uint32_t run : slice.runs) {
     keys.push_back(run_prefix(prefix_, slice.start, run).append(group.data(), group.size()).append(key));
   }
@@ -140,20 +142,17 @@ Result<size_t> SliceRuns::spill_slice(Slice& slice) {
   MR_TRY(drop_deferred());
   const std::string head = run_prefix(prefix_, slice.start, slice.run);
   const uint16_t written = slice.written->load(std::memory_order_acquire);
-  SpillBuffer buffer;
-  ByteWriter value;
-  std::array<const char*, 512> page;
-  uint64_t cursor = 0;
-  while (const size_t count = slice.table.peek_rows(cursor, page)) {
-    for (size_t i = 0; i < count; ++i) {
-      if (!KeyedTable::changed_since(page[i], written)) continue;  // a snapshot wrote it
-      value.clear();
-      slices_.aggregates().save(page[i], value);
-      add_row(buffer, head, group_of(KeyedTable::hash_of(page[i])), KeyedTable::key_of(page[i]), value.view());
-    }
-  }
   MR_ASSIGN(const std::unique_ptr<SpillRun> run, store->begin_run());
-  MR_TRY(buffer.write(*run));
+  ByteWriter value;
+  std::string key;
+  // What a snapshot wrote is in the store under the same number.
+  const auto keep = [&](const char* row) { return KeyedTable::changed_since(row, written); };
+  for (RowOrder rows(slice.table, 0, max_parallelism_, keep); rows.valid(); rows.next()) {
+    value.clear();
+    slices_.aggregates().save(rows.row(), value);
+    rows.store_key(head, key);
+    MR_TRY(run->add(key, value.view()));
+  }
   MR_TRY(run->finish());
   const size_t freed = slice.table.bytes() + slice.blobs.bytes();
   slice.runs.push_back(slice.run);
@@ -171,7 +170,8 @@ class SliceRuns::Part final : public SnapshotPart {
   explicit Part(SliceRuns& owner)
       : store_(owner.store_.shared()),
         aggregates_(owner.slices_.shared_aggregates()),
-        max_parallelism_(owner.max_parallelism_) {
+        max_parallelism_(owner.max_parallelism_),
+        buffer_bytes_(owner.store_.buffer_bytes()) {
     for (const auto& [start, slice] : owner.slices_.slices()) {
       if (slice->table.size() == 0) continue;
       slice->stored = true;
@@ -184,18 +184,19 @@ class SliceRuns::Part final : public SnapshotPart {
   Status write(SnapshotWriter& /*writer*/) override {
     SpillBuffer buffer;
     ByteWriter value;
+    Status status;
     for (Pane& pane : panes_) {
       pane.view->visit([&](uint64_t hash, std::string_view key, const char* row) {
-        if (!KeyedTable::changed_since(row, pane.written)) return;
+        if (!status || !KeyedTable::changed_since(row, pane.written)) return;
         value.clear();
         aggregates_->save(row, value);
         add_row(buffer, pane.prefix, key_group_of(hash, max_parallelism_), key, value.view());
+        if (buffer.bytes() >= buffer_bytes_) status = buffer.write_run(*store_);
       });
       pane.view.reset();
+      MR_TRY(status);
     }
-    MR_ASSIGN(const std::unique_ptr<SpillRun> run, store_->begin_run());
-    MR_TRY(buffer.write(*run));
-    MR_TRY(run->finish());
+    MR_TRY(buffer.write_run(*store_));
     for (Pane& pane : panes_) pane.slice->written->store(pane.epoch, std::memory_order_release);
     panes_.clear();
     return {};
@@ -212,6 +213,7 @@ class SliceRuns::Part final : public SnapshotPart {
   std::shared_ptr<SpillStore> store_;
   std::shared_ptr<AggregateRow> aggregates_;
   uint32_t max_parallelism_;
+  size_t buffer_bytes_;
   std::vector<Pane> panes_;
 };
 

@@ -37,7 +37,7 @@ class SliceRuns final : public SpillableState {
   Status drop(int64_t pane);
   /// Null while nothing was spilled.
   SnapshotPartPtr snapshot();
-  [[nodiscard]] uint32_t group_of(uint64_t hash) const { return key_group_of(hash, max_parallelism_); }
+  [[nodiscard]] uint32_t max_parallelism() const { return max_parallelism_; }
 
   [[nodiscard]] size_t memory_bytes() const override;
   Result<size_t> spill(size_t bytes) override;

@@ -1,7 +1,6 @@
 #include "runtime/operators/window/window_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include "core/hash.h"
@@ -14,26 +13,13 @@ WindowReader::WindowReader(SliceStore& store, const std::vector<SlicePtr>& parts
       sources_.emplace_back();
       sources_.back().cursor = store.runs()->rows(part->start, run);
     }
-    if (part->table.size() > 0) add_table(*part);
+    if (part->table.size() == 0) continue;
+    sources_.emplace_back();
+    sources_.back().rows = std::make_unique<RowOrder>(part->table, 0, store.runs()->max_parallelism());
   }
   for (size_t i = 0; i < sources_.size(); ++i) {
     if (failure_) failure_ = push(i);
   }
-}
-
-void WindowReader::add_table(const Slice& part) {
-  Source& source = sources_.emplace_back();
-  source.rows.reserve(part.table.size());
-  std::array<const char*, 512> page;
-  uint64_t cursor = 0;
-  while (const size_t count = part.table.peek_rows(cursor, page)) {
-    for (size_t i = 0; i < count; ++i) {
-      source.rows.push_back({store_.runs()->group_of(KeyedTable::hash_of(page[i])), page[i]});
-    }
-  }
-  std::ranges::sort(source.rows, [](const MemoryRow& a, const MemoryRow& b) {
-    return a.group != b.group ? a.group < b.group : a.key() < b.key();
-  });
 }
 
 Status WindowReader::push(size_t index) {
@@ -44,8 +30,8 @@ Status WindowReader::push(size_t index) {
     const uint32_t group = static_cast<uint32_t>(static_cast<uint8_t>(place[0])) << 8 | static_cast<uint8_t>(place[1]);
     heads_.push_back({group, place.substr(2), index});
   } else {
-    if (source.next == source.rows.size()) return {};
-    heads_.push_back({source.rows[source.next].group, source.rows[source.next].key(), index});
+    if (!source.rows->valid()) return {};
+    heads_.push_back({source.rows->group(), source.rows->key(), index});
   }
   std::ranges::push_heap(heads_, std::greater<>());
   return {};
@@ -56,7 +42,7 @@ Status WindowReader::add_to(char* into, const Source& source, BlobPool& blobs) {
     ByteReader saved(source.cursor->value());
     return store_.merge_saved(saved, into, blobs);
   }
-  store_.aggregates().merge(into, source.rows[source.next].row, blobs);
+  store_.aggregates().merge(into, source.rows->row(), blobs);
   return {};
 }
 
@@ -82,7 +68,7 @@ Result<size_t> WindowReader::read(size_t count, Slice& into) {
     if (source.cursor) {
       source.cursor->next();
     } else {
-      ++source.next;
+      source.rows->next();
     }
     MR_TRY(push(head.source));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/operators/window/slice_runs.h"
+#include "state/row_order.h"
 
 namespace millrace {
 
@@ -18,15 +19,9 @@ class WindowReader {
   Result<size_t> read(size_t count, Slice& into);
 
  private:
-  struct MemoryRow {
-    uint32_t group;
-    const char* row;
-    [[nodiscard]] std::string_view key() const { return KeyedTable::key_of(row); }
-  };
   struct Source {
-    std::unique_ptr<SpillCursor> cursor;  // null: a table
-    std::vector<MemoryRow> rows;
-    size_t next = 0;
+    std::unique_ptr<SpillCursor> cursor;  // or
+    std::unique_ptr<RowOrder> rows;       // of a table
   };
   struct Head {
     uint32_t group;
@@ -34,7 +29,6 @@ class WindowReader {
     size_t source;
     bool operator>(const Head& other) const { return group != other.group ? group > other.group : key > other.key; }
   };
-  void add_table(const Slice& part);
   Status push(size_t source);
   Status add_to(char* into, const Source& source, BlobPool& blobs);
 

@@ -78,7 +78,7 @@ TEST_CASE("kafka sources read committed records and never let the client reset a
 
 TEST_CASE("kafka sources fetch less ahead in a small process, and what the job file says in any") {
   SourceConfig config;
-  config.options = kafka_values(kafka_source_descriptor(), "{brokers: b, topics: [t], group_id: g, format: json}");
+  config.options = kafka_values(kafka_source_descriptor(), "{brokers: b, topics: [t], group_id: g}");
   const auto queue = [&](uint64_t memory_bytes) {
     return kafka_setting(read_kafka_source(config, "g", memory_bytes).settings, "queued.max.messages.kbytes");
   };
@@ -87,7 +87,7 @@ TEST_CASE("kafka sources fetch less ahead in a small process, and what the job f
   CHECK(queue(256ULL << 20) == "4096");
   CHECK(queue(16ULL << 20) == "1024");
   config.options = kafka_values(kafka_source_descriptor(),
-                                "{brokers: b, topics: [t], group_id: g, format: json, "
+                                "{brokers: b, topics: [t], group_id: g, "
                                 "properties: {queued.max.messages.kbytes: 9999}}");
   CHECK(queue(256ULL << 20) == "9999");
 }

@@ -3,19 +3,31 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <map>
+
+#include "core/random.h"
 
 namespace millrace {
 
 namespace {
 
+class NoFiles final : public SnapshotWriter {
+ public:
+  Status begin(const StateDescriptor& /*state*/) override { return {}; }
+  Status add(uint32_t /*group*/, std::string_view /*key*/, std::string_view /*value*/) override { return {}; }
+  Status add_file(SnapshotFileKind /*kind*/, const std::string& /*name*/, const std::string& /*path*/) override {
+    return {};
+  }
+};
+
 /// Numbers by key, in a table that holds nothing longer than a call.
 struct BackedFixture {
-  BackedFixture() {
+  explicit BackedFixture(int64_t limit_bytes = 0) {
     TaskStore::Config config;
     config.directory = "/tmp/millrace-backed-test-" + std::to_string(::getpid());
     config.instance = "test";
     config.budget = std::make_shared<StateBudget>();
-    config.budget->limit_bytes = 0;
+    config.budget->limit_bytes = limit_bytes;
     config.memory = make_spill_memory(0);
     config.key_groups = context.key_groups;
     auto made = TaskStore::make(std::move(config));
@@ -49,6 +61,15 @@ struct BackedFixture {
     rows.erase(*row);
   }
   void spill() { REQUIRE(store->balance()); }
+  /// Parts of one snapshot; the last one ends it.
+  std::vector<SnapshotPartPtr> snapshot() {
+    std::vector<SnapshotPartPtr> parts;
+    parts.push_back(rows.snapshot({"step", "numbers", StateKind::kKeyed, "n"}, context.max_parallelism, {}));
+    auto files = store->snapshot();
+    REQUIRE(files);
+    parts.push_back(std::move(*files));
+    return parts;
+  }
 
   OperatorContext context;
   std::unique_ptr<TaskStore> store;
@@ -84,6 +105,41 @@ TEST_CASE("An erased key stays erased, also when it is looked for before the sto
   rows.put("a", 5);
   rows.spill();
   REQUIRE(rows.get("a") == 5);
+}
+
+TEST_CASE("Rows that come and go under a small budget, with snapshots between, are those of a plain map") {
+  constexpr int64_t kBudget = 200'000;  // of about 1 MB
+  constexpr uint64_t kKeys = 20'000;
+  BackedFixture rows(kBudget);
+  std::map<std::string, int64_t> expected;
+  SeededRandom random(11);
+  std::vector<SnapshotPartPtr> parts;
+  NoFiles files;
+  for (int64_t step = 0; step < 120'000; ++step) {
+    const std::string key = "key-" + std::to_string(random.below(kKeys));
+    const auto known = expected.find(key);
+    if (random.below(10) == 0 && known != expected.end()) {
+      rows.erase(key);
+      expected.erase(known);
+    } else {
+      REQUIRE(rows.get(key) == (known == expected.end() ? -1 : known->second));
+      rows.put(key, step);
+      expected[key] = step;
+    }
+    if (step % 256 == 0) rows.spill();
+    if (step > 20'000 && step % 10'000 == 0) parts = rows.snapshot();
+    if (step % 10'000 == 3'000 && !parts.empty()) {
+      for (const SnapshotPartPtr& part : parts) REQUIRE(part->write(files));
+      parts.clear();
+    }
+  }
+  REQUIRE(rows.rows.rows() < kKeys / 2);
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const std::string key = "key-" + std::to_string(i);
+    const auto known = expected.find(key);
+    REQUIRE(rows.get(key) == (known == expected.end() ? -1 : known->second));
+    if (i % 256 == 0) rows.spill();
+  }
 }
 
 }  // namespace millrace
