@@ -117,8 +117,9 @@ class RunningBase : public Operator {
   Status sweep() {
     if (running_->ttl_ms <= 0) return {};
     const int64_t oldest = rows_.now_ms() - running_->ttl_ms;
+    MR_TRY(table_.fetch(rows_.keys().keys));
     for (size_t i = 0; i < rows_.rows().size(); ++i) {
-      MR_ASSIGN(char* row, table_.find(rows_.hash(i), rows_.key(i)));
+      char* row = table_.table().find(rows_.hash(i), rows_.key(i));
       if (row != nullptr && running_row(row).used_ms <= oldest) forget(row);
     }
     if (rows_.now_ms() < next_sweep_ms_) return {};
