@@ -227,7 +227,8 @@ Result<size_t> BackedRows::spill(size_t bytes) {
   std::vector<char*> leaving;
   leaving.reserve(std::min(wanted, table.size()) + kLookRows);
   const bool some_changed = pick(wanted, leaving);
-  if (leaving.size() < wanted && (some_changed || !erased_.empty())) MR_TRY(write_back());
+  const bool many_erased = erased_.size() * kErasedBytes > before / 8;
+  if (many_erased || (leaving.size() < wanted && (some_changed || !erased_.empty()))) MR_TRY(write_back());
   // Twice round: in the second all rows are unused.
   for (int round = 0; round < 2 && leaving.size() < wanted; ++round) pick(wanted, leaving);
   evict(leaving);
