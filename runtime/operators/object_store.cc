@@ -11,6 +11,7 @@ namespace millrace {
 namespace {
 constexpr size_t kEntryBytes = 64;        // node of the map, heads of the two allocations
 constexpr size_t kBytesPerUse = 512;      // an object is weighed anew after it may have grown by an eighth or so
+constexpr uint16_t kUsesUnweighed = 32;   // or, while its weight stands still, after so many uses
 constexpr size_t kRunBytes = 16UL << 20;  // in a buffer beside the objects
 }  // namespace
 
@@ -210,15 +211,21 @@ void ObjectStore::settle() {
   touched_.clear();
 }
 
-/// As good as it must be: long objects only now and then.
+/// As good as it must be: long objects only now and then, and ever less often those that neither grow nor shrink.
 void ObjectStore::weigh(StoredObject& object) {
   if (object.uses_until_weighed_ > 0) {
     --object.uses_until_weighed_;
     return;
   }
-  ByteWriter saved;
-  if (object.present_) object.save(saved);
-  set_weight(object, saved.view().size());
+  scratch_.clear();
+  if (object.present_) object.save(scratch_);
+  const uint32_t before = object.weight_;
+  set_weight(object, scratch_.view().size());
+  const uint32_t change = object.weight_ > before ? object.weight_ - before : before - object.weight_;
+  const bool steady = change <= before / 8;
+  object.uses_unweighed_ =
+      steady ? static_cast<uint16_t>(std::min(object.uses_unweighed_ * 2 + 1, int{kUsesUnweighed})) : 0;
+  object.uses_until_weighed_ = std::max(object.uses_until_weighed_, object.uses_unweighed_);
 }
 
 void ObjectStore::set_weight(StoredObject& object, size_t saved_bytes) {

@@ -47,6 +47,7 @@ class StoredObject {
   uint32_t epoch_ = 0;  // of the last change
   uint32_t weight_ = 0;
   uint16_t uses_until_weighed_ = 0;
+  uint16_t uses_unweighed_ = 0;  // between the last two times
   bool present_ = false;
   bool stored_ = false;  // the store may have an older version
   bool used_ = false;    // since the hand last came by
@@ -121,6 +122,7 @@ class ObjectStore : public SpillableState {
   std::unordered_map<std::string_view, std::unique_ptr<StoredObject>, Hash> objects_;
   std::vector<StoredObject*> touched_;  // since settle()
   size_t weight_ = 0;
+  ByteWriter scratch_;  // for weighing
 
   TaskStore* task_store_ = nullptr;  // null: everything stays in memory
   std::vector<KeyTimers*> timers_;
