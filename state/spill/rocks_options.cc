@@ -48,15 +48,10 @@ void set_compaction(rocksdb::Options& options, SpillPattern pattern) {
   // Nothing but marks of dropped ranges would be held up; runs wait by themselves.
   options.level0_slowdown_writes_trigger = 1 << 20;
   options.level0_stop_writes_trigger = 1 << 20;
-  if (pattern == SpillPattern::kAppend) {
-    // Runs go to the last level as they are.
-    options.level_compaction_dynamic_level_bytes = true;
-    options.max_bytes_for_level_base = 256 << 20;
-    return;
-  }
-  // By levels, a row would be written again for every level and a tenth of the next; this way a few times in all, for a
-  // handful of runs to look through.
-  options.compaction_style = rocksdb::kCompactionStyleUniversal;
+  // Not in tiers (kCompactionStyleUniversal), which would rewrite replaced rows less often: while such a compaction
+  // runs, RocksDB 7.8 puts ingested files where look-ups find an older version of a row first.
+  options.level_compaction_dynamic_level_bytes = true;
+  options.max_bytes_for_level_base = pattern == SpillPattern::kAppend ? 256 << 20 : 1 << 30;
 }
 
 }  // namespace
