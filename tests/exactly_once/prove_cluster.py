@@ -135,6 +135,7 @@ def main() -> int:
     parser.add_argument("--unaligned", action="store_true", help="barriers overtake rows in every checkpoint")
     parser.add_argument("--s3", action="store_true", help="checkpoints and files on S3, as prove.py --s3")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
+    parser.set_defaults(spill=False)  # prove.py --spill does that
     options = parser.parse_args()
     options.pause, options.freeze_at = (3, 10), 4
     if options.short:
