@@ -266,7 +266,6 @@ class Bench {
     options.directory = join_path(arguments_.directory, "load");
     options.instance = "load";
     options.memory = make_spill_memory(0);
-    options.pattern = SpillPattern::kAppend;
     MR_ASSIGN(const auto store, open_spill_store(options));
     constexpr uint64_t kRunRows = 4'000'000;
     const auto runs = static_cast<uint32_t>(std::clamp<uint64_t>(arguments_.keys / kRunRows, 1, kGroups));

@@ -304,11 +304,6 @@ bool KeyedTable::may_be_stored(const char* value) const {
   const TableRow* row = TableRow::of(value);
   return (row->flags & TableRow::kStored) != 0 || row->epoch != impl_->pages.epoch();
 }
-void KeyedTable::set_stored(char* value, uint16_t written) {
-  TableRow* row = TableRow::of(value);
-  row->epoch = written;
-  row->flags |= TableRow::kStored;
-}
 void KeyedTable::set_loaded(char* value) { TableRow::of(value)->flags |= TableRow::kStored; }
 bool KeyedTable::take_used(char* value) {
   TableRow* row = TableRow::of(value);

@@ -63,8 +63,6 @@ class KeyedTable {
   [[nodiscard]] static bool changed_since(const char* value, uint16_t written);
   /// An older version of the row may be in the store.
   [[nodiscard]] bool may_be_stored(const char* value) const;
-  /// The row is in the store as it is, last written in epoch `written`. REQUIRES: no view is being read.
-  static void set_stored(char* value, uint16_t written);
   /// The row was filled from the store just after it was inserted.
   static void set_loaded(char* value);
   /// Says that a row was used since this was last asked. REQUIRES: no view is being read.

@@ -78,19 +78,12 @@ class SpillMemory {
 inline constexpr uint64_t kSpillCacheFloorBytes = 16ULL << 20;
 std::shared_ptr<SpillMemory> make_spill_memory(uint64_t cache_bytes);
 
-/// What the runs of a store are to each other; a store may be opened as either at any time.
-enum class SpillPattern : uint8_t {
-  kReplace,  // later runs hold newer rows of the same keys
-  kAppend,   // runs do not overlap, and ranges are dropped: panes of windows
-};
-
 /// A store in `directory`, which is made and must be empty or absent. `instance` is never used twice in a job: names of
 /// shared files begin with it. `files` are those of a checkpoint, to go on from.
 struct SpillStoreOptions {
   std::string directory;
   std::string instance;
   std::shared_ptr<SpillMemory> memory;
-  SpillPattern pattern = SpillPattern::kReplace;
   const RestoredState* from = nullptr;
   const RestoredStore* files = nullptr;
   bool read_only = false;

@@ -15,13 +15,6 @@ namespace {
 // Below it every call looks, above it the cost of looking would show.
 constexpr int64_t kSmallBudgetBytes = 16 << 20;
 constexpr std::string_view kMetaMagic = "MRSPILL1";
-
-/// States with runs of their own only ever add rows.
-template <class States, class StateOf>
-SpillPattern pattern_of(const States& states, StateOf state) {
-  const auto appends = [](const SpilledState& one) { return one.key.run_bytes > 0; };
-  return std::ranges::all_of(states, appends, state) ? SpillPattern::kAppend : SpillPattern::kReplace;
-}
 }  // namespace
 
 std::string spill_prefix(const StateDescriptor& state) {
@@ -197,7 +190,7 @@ Result<TaskStore::Registered> TaskStore::add(const StateDescriptor& state, Spill
 }
 
 Status TaskStore::go_on_from(const Candidate& candidate) {
-  MR_TRY(open_store(&candidate.files, pattern_of(candidate.meta.states, std::identity{})));
+  MR_TRY(open_store(&candidate.files));
   held_ = candidate.meta.states;
   for (const Owner& owner : owners_) MR_TRY(drop_all(owner.prefix));  // they came before: it does not hold them
   for (const std::string& prefix : scratch_) MR_TRY(drop_all(prefix));
@@ -230,7 +223,7 @@ void TaskStore::remove(SpillableState& owner) {
   std::erase_if(owners_, [&](const Owner& one) { return one.owner == &owner; });
 }
 
-Status TaskStore::open_store(const RestoredStore* files, SpillPattern pattern) {
+Status TaskStore::open_store(const RestoredStore* files) {
   if (config_.root) {
     MR_ASSIGN(const std::string root, std::exchange(config_.root, nullptr)());
     config_.directory = join_path(root, config_.directory);
@@ -239,7 +232,6 @@ Status TaskStore::open_store(const RestoredStore* files, SpillPattern pattern) {
   options.directory = config_.directory;
   options.instance = config_.instance;
   options.memory = config_.memory;
-  options.pattern = pattern;
   options.from = config_.restored;
   options.files = files;
   MR_ASSIGN(store_, open_spill_store(options));
@@ -247,10 +239,15 @@ Status TaskStore::open_store(const RestoredStore* files, SpillPattern pattern) {
 }
 
 Result<SpillStore*> TaskStore::open() {
-  if (!store_) {
-    MR_TRY(open_store(nullptr, scratch_.empty() ? pattern_of(owners_, &Owner::state) : SpillPattern::kReplace));
-  }
+  if (!store_) MR_TRY(open_store(nullptr));
   return store_.get();
+}
+
+int64_t TaskStore::count_owners() {
+  int64_t bytes = 0;
+  for (const Owner& owner : owners_) bytes += static_cast<int64_t>(owner.owner->memory_bytes());
+  count(bytes);
+  return bytes;
 }
 
 void TaskStore::count(int64_t bytes) {
@@ -264,9 +261,7 @@ Status TaskStore::balance() {
   // While a snapshot is written, copies of pages may come with every batch.
   const bool often = limit <= kSmallBudgetBytes || writing_back();
   if (owners_.empty() || (!often && ++calls_ % 8 != 0)) return {};
-  int64_t mine = 0;
-  for (const Owner& owner : owners_) mine += static_cast<int64_t>(owner.owner->memory_bytes());
-  count(mine);
+  int64_t mine = count_owners();
   const int64_t used = config_.budget->used_bytes.load(std::memory_order_relaxed);
   if (used <= limit || config_.backend == StateBackend::kMemory || writing_back()) return {};
   const double share = static_cast<double>(mine) / static_cast<double>(std::max<int64_t>(used, 1));
@@ -286,15 +281,12 @@ Status TaskStore::balance() {
 
 Status TaskStore::balance(SpillableState& owner) {
   const int64_t limit = config_.budget->limit_bytes;
-  const int64_t mine = static_cast<int64_t>(owner.memory_bytes());
-  int64_t others = 0;
-  for (const Owner& other : owners_)
-    others += other.owner == &owner ? 0 : static_cast<int64_t>(other.owner->memory_bytes());
-  count(others + mine);
+  (void)count_owners();
   const int64_t over = config_.budget->used_bytes.load(std::memory_order_relaxed) - limit;
   if (over <= 0 || config_.backend == StateBackend::kMemory || writing_back()) return {};
+  const auto mine = static_cast<int64_t>(owner.memory_bytes());
   MR_TRY(owner.spill(static_cast<size_t>(std::min(over + limit / 8, mine))));
-  count(others + static_cast<int64_t>(owner.memory_bytes()));
+  (void)count_owners();
   return {};
 }
 

@@ -110,7 +110,7 @@ class TaskStore {
   /// the store is writing_back().
   Result<SnapshotPartPtr> snapshot();
   [[nodiscard]] KeyGroupRange key_groups() const { return config_.key_groups; }
-  /// What a snapshot's part may buffer before it writes a run.
+  /// What may be buffered before a run is written.
   [[nodiscard]] size_t buffer_bytes() const;
 
  private:
@@ -126,9 +126,10 @@ class TaskStore {
     SpillMeta meta;
   };
   Status find_candidates();
-  Status open_store(const RestoredStore* files, SpillPattern pattern);
+  Status open_store(const RestoredStore* files);
   Status go_on_from(const Candidate& candidate);
   Status drop_all(const std::string& prefix);
+  int64_t count_owners();
   void count(int64_t bytes);
 
   Config config_;

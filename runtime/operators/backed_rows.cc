@@ -218,11 +218,7 @@ Result<size_t> BackedRows::spill(size_t bytes) {
   KeyedTable& table = rows_.table();
   if (table.being_read()) return size_t{0};
   const size_t before = memory_bytes();
-  if (codec_.timers != nullptr) {
-    const double part = static_cast<double>(bytes) / static_cast<double>(before + 1);
-    const auto share = static_cast<size_t>(static_cast<double>(codec_.timers->memory_bytes()) * part);
-    MR_TRY(codec_.timers->spill(share));
-  }
+  if (codec_.timers != nullptr) MR_TRY(codec_.timers->spill_part(bytes, before));
   const size_t wanted = std::max<size_t>(1, bytes * table.size() / std::max<size_t>(memory_bytes(), 1));
   std::vector<char*> leaving;
   leaving.reserve(std::min(wanted, table.size()) + kLookRows);

@@ -98,10 +98,13 @@ Result<size_t> KeyTimers::spill(size_t bytes) {
   }
   if (buffer.rows() == 0) return size_t{0};
   MR_ASSIGN(SpillStore * store, store_->open());
-  MR_ASSIGN(const std::unique_ptr<SpillRun> run, store->begin_run());
-  MR_TRY(buffer.write(*run));
-  MR_TRY(run->finish());
+  MR_TRY(buffer.write_run(*store));
   return before - bytes_;
+}
+
+Result<size_t> KeyTimers::spill_part(size_t bytes, size_t total) {
+  const double part = static_cast<double>(bytes) / static_cast<double>(total + 1);
+  return spill(static_cast<size_t>(static_cast<double>(bytes_) * part));
 }
 
 /// All timers of the first times, as many times as fit.

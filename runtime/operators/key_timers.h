@@ -37,6 +37,8 @@ class KeyTimers {
   [[nodiscard]] size_t memory_bytes() const { return bytes_; }
   /// Moves the latest into the store until about `bytes` are free; answers how many are.
   Result<size_t> spill(size_t bytes);
+  /// Their part of `bytes` that are to leave of `total`.
+  Result<size_t> spill_part(size_t bytes, size_t total);
 
  private:
   using Keys = std::set<std::string, std::less<>>;

@@ -9,10 +9,9 @@
 namespace millrace {
 
 namespace {
-constexpr size_t kEntryBytes = 64;        // node of the map, heads of the two allocations
-constexpr size_t kBytesPerUse = 512;      // an object is weighed anew after it may have grown by an eighth or so
-constexpr uint16_t kUsesUnweighed = 32;   // or, while its weight stands still, after so many uses
-constexpr size_t kRunBytes = 16UL << 20;  // in a buffer beside the objects
+constexpr size_t kEntryBytes = 64;       // node of the map, heads of the two allocations
+constexpr size_t kBytesPerUse = 512;     // an object is weighed anew after it may have grown by an eighth or so
+constexpr uint16_t kUsesUnweighed = 32;  // or, while its weight stands still, after so many uses
 }  // namespace
 
 ObjectStore::~ObjectStore() {
@@ -245,10 +244,10 @@ size_t ObjectStore::memory_bytes() const {
 
 /// Their share of `bytes`.
 Result<size_t> ObjectStore::spill_timers(size_t bytes) {
-  const double part = static_cast<double>(bytes) / static_cast<double>(memory_bytes() + 1);
+  const size_t total = memory_bytes();
   size_t freed = 0;
   for (KeyTimers* timers : timers_) {
-    MR_ASSIGN(const size_t one, timers->spill(static_cast<size_t>(static_cast<double>(timers->memory_bytes()) * part)));
+    MR_ASSIGN(const size_t one, timers->spill_part(bytes, total));
     freed += one;
   }
   return freed;
@@ -303,16 +302,13 @@ Status ObjectStore::write_back(std::span<StoredObject* const> objects) {
   const auto write = [&]() -> Status {
     if (buffer.rows() == 0) return {};
     MR_ASSIGN(SpillStore * store, task_store_->open());
-    MR_ASSIGN(const std::unique_ptr<SpillRun> run, store->begin_run());
-    MR_TRY(buffer.write(*run));
-    MR_TRY(run->finish());
     spilled_ = true;
-    return {};
+    return buffer.write_run(*store);
   };
   for (const StoredObject* object : objects) {
     if (object->epoch_ <= written) continue;
     add_to(buffer, *object, scratch);
-    if (buffer.bytes() >= kRunBytes) MR_TRY(write());
+    if (buffer.bytes() >= task_store_->buffer_bytes()) MR_TRY(write());
   }
   return write();
 }
@@ -326,9 +322,7 @@ class ObjectStore::Part final : public SnapshotPart {
       : store_(std::move(store)), buffer_(std::move(buffer)), shared_(std::move(shared)), epoch_(epoch) {}
 
   Status write(SnapshotWriter& /*writer*/) override {
-    MR_ASSIGN(const std::unique_ptr<SpillRun> run, store_->begin_run());
-    MR_TRY(buffer_.write(*run));
-    MR_TRY(run->finish());
+    MR_TRY(buffer_.write_run(*store_));
     shared_->written.store(epoch_, std::memory_order_release);
     return {};
   }

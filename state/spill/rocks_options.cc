@@ -41,7 +41,7 @@ rocksdb::BlockBasedTableOptions table_options(const RocksMemory& memory) {
   return table;
 }
 
-void set_compaction(rocksdb::Options& options, SpillPattern pattern) {
+void set_compaction(rocksdb::Options& options) {
   options.max_background_jobs = 2;
   options.target_file_size_base = 64 << 20;
   options.level0_file_num_compaction_trigger = 8;
@@ -51,12 +51,13 @@ void set_compaction(rocksdb::Options& options, SpillPattern pattern) {
   // Not in tiers (kCompactionStyleUniversal), which would rewrite replaced rows less often: while such a compaction
   // runs, RocksDB 7.8 puts ingested files where look-ups find an older version of a row first.
   options.level_compaction_dynamic_level_bytes = true;
-  options.max_bytes_for_level_base = pattern == SpillPattern::kAppend ? 256 << 20 : 1 << 30;
+  // Large, so that replaced rows are rewritten less; panes of windows go to the last level anyway.
+  options.max_bytes_for_level_base = 1 << 30;
 }
 
 }  // namespace
 
-rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory, SpillPattern pattern) {
+rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory) {
   rocksdb::Options options;
   options.env = rocks_env();
   options.create_if_missing = true;
@@ -64,7 +65,7 @@ rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory, Spill
       rocksdb::NewBlockBasedTableFactory(table_options(static_cast<const RocksMemory&>(*memory))));
   options.write_buffer_size = 1 << 20;
   options.compression = rocksdb::kLZ4Compression;
-  set_compaction(options, pattern);
+  set_compaction(options);
   options.max_open_files = 512;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.keep_log_file_num = 1;

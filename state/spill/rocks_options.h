@@ -18,7 +18,7 @@ class RocksMemory final : public SpillMemory {
   std::shared_ptr<rocksdb::Cache> cache;
 };
 
-rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory, SpillPattern pattern);
+rocksdb::Options rocks_options(const std::shared_ptr<SpillMemory>& memory);
 
 /// kCorruptState, kDiskFull or kIo, naming the store's directory.
 Status rocks_status(const rocksdb::Status& status, const std::string& directory);

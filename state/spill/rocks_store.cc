@@ -128,7 +128,7 @@ class RocksStore final : public SpillStore {
  public:
   explicit RocksStore(const SpillStoreOptions& options)
       : memory_(options.memory),
-        options_(rocks_options(options.memory, options.pattern)),
+        options_(rocks_options(options.memory)),
         directory_(options.directory),
         instance_(options.instance) {
     options_.listeners.push_back(compactions_);

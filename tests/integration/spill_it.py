@@ -38,6 +38,20 @@ sinks:
 """
 
 
+def shared_files(job, name="large"):
+    return list((job.directory / "checkpoints" / name / "shared").glob("*.sst"))
+
+
+def run_with_kills(job, name):
+    """To the end, with a kill -9 at parallelism 1, 2 and 1, each behind a new checkpoint of files."""
+    for parallelism in (1, 2, 1):
+        before = job.completed_checkpoints()
+        job.start("--set", f"settings.parallelism={parallelism}")
+        wait_until(lambda: shared_files(job, name) and job.completed_checkpoints() != before, "a checkpoint with files")
+        job.kill()
+    job.run("--set", "settings.parallelism=1", seconds=180)
+
+
 # One step of each other kind that keeps state.
 KINDS = """version: 1
 name: kinds
@@ -91,13 +105,7 @@ def kinds_job(env, name, backend, **environment):
 def test_every_kind_of_state_survives_kills_on_disk(env):
     kinds_job(env, "calm", "memory").run("--set", "sources.numbers.rows_per_second=1000000", seconds=120)
     job = kinds_job(env, "spilled", "auto", **BUDGET)
-    for parallelism in (1, 2, 1):
-        before = job.completed_checkpoints()
-        job.start("--set", f"settings.parallelism={parallelism}")
-        wait_until(lambda: list((job.directory / "checkpoints" / "spilled" / "shared").glob("*.sst"))
-                   and job.completed_checkpoints() != before, "a checkpoint with files")
-        job.kill()
-    job.run("--set", "settings.parallelism=1", seconds=180)
+    run_with_kills(job, "spilled")
     for step in KIND_STEPS:
         calm, spilled = (sorted(json.dumps(row, sort_keys=True) for row in written(env, f"{name}/{step}"))
                          for name in ("calm", "spilled"))
@@ -140,18 +148,9 @@ def check(env):
     assert last == expected_totals()
 
 
-def shared_files(job):
-    return list((job.directory / "checkpoints" / "large" / "shared").glob("*.sst"))
-
-
 def test_state_beyond_its_budget_survives_kills_and_rescaling(env):
     job = large_job(env, "auto", **BUDGET)
-    for parallelism in (1, 2, 1):
-        before = job.completed_checkpoints()
-        job.start("--set", f"settings.parallelism={parallelism}")
-        wait_until(lambda: shared_files(job) and job.completed_checkpoints() != before, "a checkpoint with files")
-        job.kill()
-    job.run("--set", "settings.parallelism=1", seconds=120)
+    run_with_kills(job, "large")
     check(env)
 
 

@@ -176,7 +176,7 @@ Status GlobalOperator::fire(char* row, int64_t event_time, int64_t watermark) {
 }
 
 Result<Flow> GlobalOperator::fire_until(int64_t time, Output& out) {
-  MR_TRY(state_rows_.balance());  // what fired before has left nothing in hand
+  if (timers_.next() <= time) MR_TRY(state_rows_.balance());  // what fired before has left nothing in hand
   bool more = true;
   while (!rows_.full()) {
     MR_ASSIGN(more, timers_.due(time));

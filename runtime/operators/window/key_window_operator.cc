@@ -278,7 +278,7 @@ Status KeyWindowOperator::gather(int64_t time) {
 }
 
 Result<Flow> KeyWindowOperator::fire_until(int64_t time, Output& out) {
-  MR_TRY(windows_.balance());  // what fired before has left nothing in hand
+  if (windows_.next_timer() <= time) MR_TRY(windows_.balance());  // what fired before has left nothing in hand
   MR_TRY(gather(time));
   MR_ASSIGN(const bool more, windows_.has_timer(time));
   if (!states_.empty()) {

@@ -1,11 +1,10 @@
 #include "runtime/operators/backed_rows.h"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 #include <map>
 
 #include "core/random.h"
+#include "tests/unit/operators/spill_support.h"
 
 namespace millrace {
 
@@ -21,19 +20,8 @@ class NoFiles final : public SnapshotWriter {
 };
 
 /// Numbers by key, in a table that holds nothing longer than a call.
-struct BackedFixture {
-  explicit BackedFixture(int64_t limit_bytes = 0) {
-    TaskStore::Config config;
-    config.directory = "/tmp/millrace-backed-test-" + std::to_string(::getpid());
-    config.instance = "test";
-    config.budget = std::make_shared<StateBudget>();
-    config.budget->limit_bytes = limit_bytes;
-    config.memory = make_spill_memory(0);
-    config.key_groups = context.key_groups;
-    auto made = TaskStore::make(std::move(config));
-    REQUIRE(made);
-    store = std::move(*made);
-    context.store = store.get();
+struct BackedFixture : SpillFixture {
+  explicit BackedFixture(int64_t limit_bytes = 0) : SpillFixture("backed-test", limit_bytes) {
     const auto save = [](const char* row, ByteWriter& out) { out.put(*reinterpret_cast<const int64_t*>(row)); };
     const auto load = [](char* row, ByteReader& in) -> Status {
       *reinterpret_cast<int64_t*>(row) = in.get<int64_t>();
@@ -60,7 +48,6 @@ struct BackedFixture {
     REQUIRE((row && *row != nullptr));
     rows.erase(*row);
   }
-  void spill() { REQUIRE(store->balance()); }
   /// Parts of one snapshot; the last one ends it.
   std::vector<SnapshotPartPtr> snapshot() {
     std::vector<SnapshotPartPtr> parts;
@@ -71,8 +58,6 @@ struct BackedFixture {
     return parts;
   }
 
-  OperatorContext context;
-  std::unique_ptr<TaskStore> store;
   KeyedRows rows{8, 0};
 };
 
